@@ -1,0 +1,281 @@
+"""The words of the domain: immutable values, no I/O, no decisions.
+
+Everything that travels between the rooms is defined here once. Times are aware UTC datetimes,
+durations carry their unit in the name, paths are local `Path`s unless the name says `remote`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+
+class Stream(StrEnum):
+    """Which pipe of the remote process a line came from."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class RunState(StrEnum):
+    """Where a run stands in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Outcome(StrEnum):
+    """How a run ended. Only `succeeded` and `failed` come with an exit code of the command's own."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    TIMED_OUT = "timedOut"
+    LOST = "lost"
+    ERROR = "error"
+
+
+class BusyPolicy(StrEnum):
+    """What a new request does while a run of the same task is under way."""
+
+    QUEUE = "queue"
+    RESTART = "restart"
+    IGNORE = "ignore"
+    PARALLEL = "parallel"
+
+
+class Disposition(StrEnum):
+    """What became of a request to run."""
+
+    STARTED = "started"
+    QUEUED = "queued"
+    IGNORED = "ignored"
+
+
+class OnClientExit(StrEnum):
+    """What happens to a run when the bridge that started it goes."""
+
+    CANCEL = "cancel"
+    DETACH = "detach"
+
+
+class TriggerKind(StrEnum):
+    """Why a run started."""
+
+    REQUEST = "request"
+    SAVE = "save"
+    CHANGE = "change"
+    DEPENDENCY = "dependency"
+    ATTACH = "attach"
+
+
+class ConnectionState(StrEnum):
+    """How the stream to a server is doing."""
+
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    RESUMED = "resumed"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key. Its repr and str never show it; `reveal()` is the one way out, so that it can be grepped for."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The secret itself, for the header that needs it."""
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a configuration file; `line` and columns count from 0, columns in UTF-16 code units (LSP)."""
+
+    path: Path
+    line: int
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """The server that the bridge starts by itself for one workspace folder."""
+
+    folder: Path
+    name: str = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteServer:
+    """A server that the user configured.
+
+    `api_key_command` is an argv whose stdout is the key. `key_from_environment` says that `RDEV_API_KEY`
+    may be sent here (contract, section 3). `allow_http` is the user's own consent to plain http off this machine.
+    """
+
+    name: str
+    url: str
+    api_key_command: tuple[str, ...] | None = None
+    key_from_environment: bool = False
+    allow_http: bool = False
+
+
+Server = EmbeddedServer | RemoteServer
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run goes: a server, a project on it, and where that server sees the workspace."""
+
+    server: Server
+    project: str
+    remote_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncCommand:
+    """A local command that must succeed before the run may start."""
+
+    command: str
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPush:
+    """Bring changed files over through `/shell` before the run starts."""
+
+
+Sync = SyncCommand | SyncPush | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One `[tasks.NAME]` of an `rdev.toml`, checked and with defaults filled in.
+
+    `cwd` is as written (relative to the folder, or absolute on the server). `problem_matcher` is as written:
+    names and VS Code objects, checked by `problems/`.
+    """
+
+    name: str
+    folder: Path
+    command: str
+    description: str | None = None
+    group: str | None = None
+    cwd: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
+    on_busy: BusyPolicy = BusyPolicy.QUEUE
+    timeout_s: float | None = None
+    server: str | None = None
+    project: str | None = None
+    remote_root: str | None = None
+    problem_matcher: tuple[str | Mapping[str, Any], ...] = ()
+    on_client_exit: OnClientExit = OnClientExit.CANCEL
+    sync: Sync = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why a run started, and the files that made it start (local paths)."""
+
+    kind: TriggerKind = TriggerKind.REQUEST
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Somebody's wish to run `task`, or the free shell text `command` in `folder`: exactly one of the two."""
+
+    folder: Path
+    task: Task | None = None
+    command: str | None = None
+    arguments: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    timeout_s: float | None = None
+    on_busy: BusyPolicy | None = None
+    on_client_exit: OnClientExit | None = None
+    trigger: Trigger = Trigger()
+    file: Path | None = None
+    parent_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticCounts:
+    """How many problems a run reported, and how many named a file that maps to nowhere in the workspace."""
+
+    errors: int = 0
+    warnings: int = 0
+    unmapped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A snapshot of one run; the live object that changes is `runs.LiveRun`.
+
+    `exit_code` is set only where the command's end was learnt. `lines` counts the lines relayed over both streams.
+    """
+
+    run_id: str
+    command: str
+    folder: Path
+    project: str
+    server: str
+    state: RunState
+    started_at: datetime
+    log_path: Path
+    task: str | None = None
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    lines: int = 0
+    diagnostics: DiagnosticCounts | None = None
+    message: str | None = None
+    parent_run_id: str | None = None
+    stale: bool = False
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Consecutive output of one stream.
+
+    `lines` hold no line end; each was ended by one, except the last one where `ended` is false. A line may hold any
+    character at all, carriage returns and (from a foreign server) even line feeds: one output event, one line.
+    """
+
+    stream: Stream
+    lines: list[str]
+    ended: bool = True
+
+    def text(self) -> str:
+        """The chunk as a terminal prints it."""
+        return "\n".join(self.lines) + ("\n" if self.ended and self.lines else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A change in how a server's stream is doing, as a person should learn it."""
+
+    server: str
+    state: ConnectionState
+    attempt: int | None = None
+    retry_in_ms: int | None = None
+    message: str | None = None
