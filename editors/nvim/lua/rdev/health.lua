@@ -1,0 +1,41 @@
+-- :checkhealth rdev
+local M = {}
+
+function M.check()
+  vim.health.start('rdev')
+  if vim.fn.has('nvim-0.11') == 0 then
+    vim.health.error('Neovim 0.11 or later is needed')
+    return
+  end
+  local config = vim.lsp.config.rdev
+  local program = config and type(config.cmd) == 'table' and config.cmd[1] or 'rdev-bridge'
+  if vim.fn.executable(program) == 0 then
+    vim.health.error(
+      ('%q is not on PATH'):format(program),
+      { 'pip install rdev-bridge', "or: vim.lsp.config('rdev', { cmd = { '/path/to/rdev-bridge', 'lsp' } })" }
+    )
+    return
+  end
+  local version = vim.system({ program, '--version' }, { text = true }):wait(20000)
+  vim.health.ok(vim.trim(version.stdout or '') .. ' (' .. vim.fn.exepath(program) .. ')')
+
+  local root = vim.fs.root(0, { 'rdev.toml' })
+  if root then
+    vim.health.ok('tasks come from ' .. vim.fs.joinpath(root, 'rdev.toml'))
+  else
+    vim.health.info('no rdev.toml at or above this buffer: `rdev-bridge init` writes one')
+  end
+
+  local client = require('rdev.client').get()
+  if not client then
+    vim.health.info('the bridge is not running; it starts with the first file that you open')
+    return
+  end
+  vim.health.ok(('the bridge is running for %s'):format(client.root_dir or 'this folder'))
+  local doctor = vim.system({ program, 'doctor' }, { text = true, cwd = client.root_dir }):wait(30000)
+  for line in vim.gsplit(vim.trim((doctor.stdout or '') .. (doctor.stderr or '')), '\n') do
+    vim.health.info(line)
+  end
+end
+
+return M
