@@ -1,0 +1,1 @@
+"""The editor's face of the bridge: LSP over stdio."""

@@ -1,0 +1,1 @@
+"""One file per method or kind of message: a thin handler over a pure function."""
