@@ -30,7 +30,7 @@ class Client:
 def client_from(params: dict[str, Any]) -> Client:
     """Read the params of `initialize`; whatever has an unexpected shape counts as not declared."""
     capabilities = _Tree(params.get("capabilities"))
-    code_action = _Tree(capabilities.at("textDocument", "codeAction"))
+    editing = _Tree(capabilities.at("textDocument"))
     options = _Tree(params.get("initializationOptions"))
     process_id = params.get("processId")
     return Client(
@@ -44,12 +44,10 @@ def client_from(params: dict[str, Any]) -> Client:
         # `showMessageRequest` itself is no capability of its own; `{}` says at least that somebody thought of it.
         message_actions=isinstance(capabilities.at("window", "showMessage"), dict),
         lens_refresh=capabilities.at("workspace", "codeLens", "refreshSupport") is True,
-        code_action_literals=isinstance(
-            capabilities.at("textDocument", "codeAction", "codeActionLiteralSupport"), dict
-        ),
-        related_information=capabilities.at("textDocument", "publishDiagnostics", "relatedInformation") is True,
+        code_action_literals=isinstance(editing.at("codeAction", "codeActionLiteralSupport"), dict),
+        related_information=editing.at("publishDiagnostics", "relatedInformation") is True,
         watches_files=capabilities.at("workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
-        saves=capabilities.at("textDocument", "synchronization", "didSave") is True,
+        saves=editing.at("synchronization", "didSave") is True,
     )
 
 

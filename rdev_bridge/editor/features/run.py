@@ -1,0 +1,63 @@
+"""`rdev/run`: what an editor may ask for, checked, as a `RunRequest`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from rdev_bridge.editor.client import path_from_uri
+from rdev_bridge.errors import UsageError
+from rdev_bridge.model import BusyPolicy, OnClientExit, RunRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rdev_bridge.editor.features.tasks import TaskIndex
+    from rdev_bridge.model import Task
+
+
+class RunParams(msgspec.Struct, rename="camel"):
+    """`{task}` or `{command, folder?}`, and the rest. `file` is the URI that `${file}` stands for."""
+
+    task: str | None = None
+    command: str | None = None
+    folder: str | None = None
+    arguments: list[str] = []
+    env: dict[str, str] = {}
+    cwd: str | None = None
+    on_busy: Literal["queue", "restart", "ignore", "parallel"] | None = None
+    on_client_exit: Literal["cancel", "detach"] | None = None
+    file: str | None = None
+
+
+def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -> RunRequest:
+    """The wish as the runner takes it. Raises UsageError (-32602) that names what is wrong."""
+    folder = None if params.folder is None else folder_from(params.folder, folders)
+    task: Task | None = None
+    if params.task and not params.command:
+        task = index.find(params.task, folder, folders)
+        folder = task.folder
+    elif not params.command or params.task:
+        raise UsageError("rdev/run takes either a `task` or a `command`")
+    return RunRequest(
+        folder=folder or folders[0],
+        task=task,
+        command=params.command if task is None else None,
+        arguments=tuple(params.arguments),
+        env=params.env,
+        cwd=params.cwd,
+        on_busy=params.on_busy and BusyPolicy(params.on_busy),
+        on_client_exit=params.on_client_exit and OnClientExit(params.on_client_exit),
+        file=None if params.file is None else path_from_uri(params.file),
+    )
+
+
+def folder_from(given: str, folders: Sequence[Path]) -> Path:
+    """An open folder, by its URI, its path or its name. Raises UsageError with those that are open."""
+    path = path_from_uri(given)
+    for folder in folders:
+        if folder == path or given in (str(folder), folder.name):
+            return folder
+    raise UsageError(f"{given!r} is no open folder; open are {', '.join(map(str, folders))}")
