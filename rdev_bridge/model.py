@@ -164,6 +164,41 @@ class SyncPush:
 Sync = SyncCommand | SyncPush | None
 
 
+class ConflictPolicy(StrEnum):
+    """What a push does with a file that changed on the server since the last push: stop, overwrite it, or keep it."""
+
+    FAIL = "fail"
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """How far a sync is. `phase` is "scan", "upload", "apply" or "command"; totals are 0 while they are unknown."""
+
+    phase: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a sync left behind.
+
+    `state` names the content of the workspace that the run sees: two runs with the same `state` ran on the same files
+    (None where nothing was compared). `kept` are paths where the server's file differs and was left alone, `refused`
+    are "path: reason" of what cannot be brought over; both should be told.
+    """
+
+    state: str | None = None
+    files: int = 0
+    bytes: int = 0
+    deleted: int = 0
+    kept: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One `[tasks.NAME]` of an `rdev.toml`, checked and with defaults filled in.

@@ -1,0 +1,38 @@
+"""Why a sync could not be done; the run that waited for it never starts."""
+
+from __future__ import annotations
+
+from rdev_bridge.errors import RdevError
+
+_NAMED = 5
+
+
+class SyncError(RdevError):
+    """The workspace could not be brought over. The message says why and what to do."""
+
+    def __init__(self, message: str, *, reason: str = "syncFailed") -> None:
+        super().__init__(message, reason=reason)
+
+
+class SyncConflictError(SyncError):
+    """Files that this push would overwrite or delete changed on the server. Nothing was written."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        self.paths = paths
+        count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+        super().__init__(
+            f"{count} changed on the server since the last push: {named(paths)}; nothing was pushed. "
+            "--sync-conflict=ours overwrites them with yours, --sync-conflict=theirs leaves them as they are there",
+            reason="syncConflict",
+        )
+
+
+def named(paths: tuple[str, ...]) -> str:
+    """The first few of `paths`, fit for one line of text."""
+    shown = ", ".join(printable(path) for path in paths[:_NAMED])
+    return shown + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+
+
+def printable(text: str) -> str:
+    """`text` without anything that could end the line or drive a terminal; other characters stay."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in text)
