@@ -83,9 +83,9 @@ def _is_declared(value: Any) -> bool:
 
 
 def _encoding(offered: Any) -> str:
-    """Python counts code points, so utf-32 costs least; utf-16 is what every client must know."""
+    """The client's own first choice; without one it is utf-16 (LSP 3.17, `positionEncodings`)."""
     offered = offered if isinstance(offered, list) else []
-    return next((encoding for encoding in ("utf-32", "utf-8") if encoding in offered), "utf-16")
+    return next((encoding for encoding in offered if encoding in ("utf-8", "utf-16", "utf-32")), "utf-16")
 
 
 def _folders(params: dict[str, Any]) -> tuple[Path, ...]:

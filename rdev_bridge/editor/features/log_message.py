@@ -11,7 +11,7 @@ from rdev_bridge.editor.sanitize import plain
 from rdev_bridge.editor.wording import ending, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from rdev_bridge.model import Run
 
@@ -68,11 +68,10 @@ class LogView:
         self._left_out -= len(last)
         return _message("\n".join([*self._told(), *last, f"[{self._title}] {ending(run)}; output: {self._log_path}"]))
 
-    def _told(self) -> Iterable[str]:
+    def _told(self) -> list[str]:
         left_out, self._left_out = self._left_out, 0
         self._last.clear()
-        if left_out > 0:
-            yield f"… {left_out:,} lines left out here; all are in {self._log_path}"
+        return [f"… {left_out:,} lines left out here; all are in {self._log_path}"] if left_out > 0 else []
 
 
 def _shortened(line: str) -> str:

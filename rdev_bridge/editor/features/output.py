@@ -40,12 +40,11 @@ class _Notification(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 
 
-def output_frames(run_id: str, seq: int, chunks: Iterable[Chunk]) -> Iterator[tuple[bytes, int]]:
-    """Bodies of `rdev/output`, and how many lines each holds; each starts where the last ended."""
+def output_frames(run_id: str, seq: int, chunks: Iterable[Chunk]) -> Iterator[bytes]:
+    """Bodies of `rdev/output`; each starts where the last ended."""
     for group in _grouped(clean_chunks(chunks)):
-        count = sum(len(chunk.lines) for chunk in group)
-        yield _encode(_Notification(_Params(run_id, seq, group))), count
-        seq += count
+        yield _encode(_Notification(_Params(run_id, seq, group)))
+        seq += sum(len(chunk.lines) for chunk in group)
 
 
 def clean_chunks(chunks: Iterable[Chunk]) -> Iterator[OutputChunk]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rdev_bridge.editor.features.tasks import TaskIndex
-    from rdev_bridge.model import Task
+    from rdev_bridge.model import Run, Task
 
 
 class RunParams(msgspec.Struct, rename="camel"):
@@ -52,6 +52,12 @@ def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -
         on_client_exit=params.on_client_exit and OnClientExit(params.on_client_exit),
         file=None if params.file is None else path_from_uri(params.file),
     )
+
+
+def request_again(run: Run, index: TaskIndex) -> RunRequest:
+    """A run that somebody else asked for, once more: its task as it is now, or its command."""
+    task = None if run.task is None else index.find(run.task, run.folder)
+    return RunRequest(folder=run.folder, task=task, command=run.command if task is None else None)
 
 
 def folder_from(given: str, folders: Sequence[Path]) -> Path:

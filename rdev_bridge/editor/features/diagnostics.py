@@ -1,0 +1,58 @@
+"""`textDocument/publishDiagnostics`: columns in the client's encoding, and a wrong `rdev.toml` at its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.editor.sanitize import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rdev_bridge.editor.peer import Peer
+    from rdev_bridge.errors import SettingsError
+
+_ERROR = 1  # DiagnosticSeverity
+
+
+def units_in(text: str, encoding: str) -> int:
+    """The length of `text` as the client counts (`positionEncoding`)."""
+    if encoding == "utf-32" or text.isascii():
+        return len(text)
+    if encoding == "utf-8":
+        return len(text.encode(errors="replace"))
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def settings_diagnostic(error: SettingsError) -> dict[str, Any]:
+    """A wrong `rdev.toml` as a diagnostic over its line."""
+    line = (error.line or 1) - 1
+    return {
+        "range": {"start": {"line": line, "character": 0}, "end": {"line": line + 1, "character": 0}},
+        "severity": _ERROR,
+        "source": "rdev",
+        "message": plain(": ".join(part for part in (error.key, error.problem) if part)),
+    }
+
+
+class DiagnosticsPublisher:
+    """What stands on each file, as the union of what several owners put there; each change is pushed whole."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._by_file: dict[Path, dict[str, list[dict[str, Any]]]] = {}
+
+    def set(self, owner: str, path: Path, diagnostics: list[dict[str, Any]]) -> None:
+        """Replace what `owner` has on `path`; an empty list takes it away."""
+        owners = self._by_file.setdefault(path, {})
+        if owners.get(owner, []) == diagnostics:
+            return
+        owners[owner] = diagnostics
+        together = [diagnostic for standing in owners.values() for diagnostic in standing]
+        if not together:
+            del self._by_file[path]
+        self._peer.notify("textDocument/publishDiagnostics", {"uri": path.as_uri(), "diagnostics": together})
+
+    def files_of(self, owner: str) -> list[Path]:
+        """The files on which `owner` has something."""
+        return [path for path, owners in self._by_file.items() if owners.get(owner)]

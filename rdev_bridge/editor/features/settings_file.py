@@ -1,0 +1,45 @@
+"""When an `rdev.toml` is no longer what it was: told by the editor, else seen by looking."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+LOOK_EVERY_S = 2.0
+
+
+class SettingsWatch:
+    """Calls `changed` when the file of one of `folders` came, went or was written."""
+
+    def __init__(self, folders: Sequence[Path], changed: Callable[[], None]) -> None:
+        self.folders = folders
+        self._changed = changed
+        self._stamps = self._look()
+
+    def check(self) -> None:
+        """Look now."""
+        stamps = self._look()
+        if stamps != self._stamps:
+            self._stamps = stamps
+            self._changed()
+
+    async def poll(self) -> None:
+        """Look every now and then: for a client that cannot watch files for us."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.check()
+
+    def _look(self) -> dict[Path, tuple[int, int, int] | None]:
+        return {folder: _stamp(folder / "rdev.toml") for folder in self.folders}
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size, info.st_ino

@@ -1,0 +1,372 @@
+"""The features' pure parts, as tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdev_bridge.editor.client import client_from, path_from_uri
+from rdev_bridge.editor.features import code_action, code_lens
+from rdev_bridge.editor.features.code_action import CodeActionContext, CodeActionParams, TextDocument
+from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic, units_in
+from rdev_bridge.editor.features.execute_command import ExecuteCommandParams, request_of
+from rdev_bridge.editor.features.log_message import BURST_LINES, LAST_LINES, LogView
+from rdev_bridge.editor.features.output import FRAME_CHARS, FRAME_LINES, output_frames
+from rdev_bridge.editor.features.run import RunParams, request_from
+from rdev_bridge.editor.features.show_output import ShowOutputParams, choose
+from rdev_bridge.editor.features.tasks import TaskIndex
+from rdev_bridge.editor.peer import Peer
+from rdev_bridge.editor.wording import ending, title_of
+from rdev_bridge.errors import SettingsError, UsageError
+from rdev_bridge.model import BusyPolicy, Chunk, DiagnosticCounts, Location, Outcome, Run, RunState, Stream, Task
+
+WORK, PLAY = Path("/home/me/work"), Path("/home/me/play")
+
+
+def task(name: str, folder: Path = WORK, command: str = "make", line: int = 3) -> Task:
+    return Task(name=name, folder=folder, command=command, location=Location(folder / "rdev.toml", line))
+
+
+def run(run_id: str = "r1", **fields: Any) -> Run:
+    given_fields = {
+        "command": "make",
+        "folder": WORK,
+        "project": "work",
+        "server": "embedded",
+        "state": RunState.FINISHED,
+        "started_at": datetime(2026, 1, 31, tzinfo=UTC),
+        "log_path": Path("/state/r1/output.log"),
+        **fields,
+    }
+    return Run(run_id=run_id, **given_fields)
+
+
+# ── tasks ──
+
+
+def test_ids_are_as_short_as_they_can_be() -> None:
+    twin = Path("/elsewhere/work")
+    index = TaskIndex([task("test"), task("lint"), task("lint", PLAY), task("deploy"), task("deploy", twin)])
+    assert list(index.tasks) == ["test", "work:lint", "play:lint", f"{WORK}:deploy", f"{twin}:deploy"]
+    assert all(index.find(task_id) is found for task_id, found in index.tasks.items())
+
+
+def test_a_bare_name_means_the_first_folder() -> None:
+    index = TaskIndex([task("lint", PLAY), task("lint")])
+    assert index.find("lint", order=[WORK, PLAY]).folder == WORK
+    assert index.find("lint", PLAY).folder == PLAY
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"), [("tset", "did you mean 'test'"), ("zzz", "known are lint, test"), ("", "known are")]
+)
+def test_an_unknown_task_names_the_nearest(wanted: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=hint):
+        TaskIndex([task("test"), task("lint")]).find(wanted)
+
+
+def test_with_no_tasks_it_says_how_to_get_some() -> None:
+    with pytest.raises(UsageError, match="rdev-bridge init"):
+        TaskIndex([]).find("test")
+
+
+# ── run ──
+
+
+def test_a_request_carries_all_it_was_given() -> None:
+    index = TaskIndex([task("test")])
+    params = RunParams(task="test", arguments=["-k", "a b"], env={"A": "1"}, on_busy="restart", file="file:///x%20y")
+    request = request_from(params, index, [WORK])
+    assert request.task is index.tasks["test"]
+    assert request.command is None
+    assert request.arguments == ("-k", "a b")
+    assert request.on_busy is BusyPolicy.RESTART
+    assert request.file == Path("/x y")
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"), [(None, WORK), (PLAY.as_uri(), PLAY), (str(PLAY), PLAY), ("play", PLAY)]
+)
+def test_a_command_runs_in_an_open_folder(folder: str | None, expected: Path) -> None:
+    request = request_from(RunParams(command="make", folder=folder), TaskIndex([]), [WORK, PLAY])
+    assert (request.folder, request.command) == (expected, "make")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "expected"),
+    [
+        ("rdev.run", ["test"], ("rdev/run", {"task": "test"})),
+        ("rdev.run", ["test", ["-x"]], ("rdev/run", {"task": "test", "arguments": ["-x"]})),
+        ("rdev.run", [{"command": "make"}], ("rdev/run", {"command": "make"})),
+        ("rdev.cancel", None, ("rdev/cancel", {})),
+        ("rdev.cancel", [None], ("rdev/cancel", {})),
+        ("rdev.watch", ["test", False], ("rdev/watch", {"task": "test", "enabled": False})),
+        ("rdev.tasks", ["whatever"], ("rdev/tasks", {})),
+        ("rdev.showOutput", ["test"], ("rdev/showOutput", {"run": "test"})),
+    ],
+)
+def test_commands_stand_for_requests(command: str, arguments: Any, expected: Any) -> None:
+    assert request_of(ExecuteCommandParams(command, arguments)) == expected
+
+
+# ── lenses and actions ──
+
+
+def test_lenses_offer_what_can_be_done_now() -> None:
+    tasks = {"test": task("test", line=3), "lint": task("lint", line=9), "far": task("far", PLAY)}
+    active = run("r7", task="test", state=RunState.RUNNING)
+    found = code_lens.lenses(WORK / "rdev.toml", tasks, {"lint"}, [active, run("r1", task="lint")])
+    told = [(lens["range"]["start"]["line"], lens["command"]["title"], lens["command"]["arguments"]) for lens in found]
+    assert told == [
+        (3, "▶ Run test", ["test"]),
+        (3, "Watch", ["test", True]),
+        (3, "■ Cancel", ["r7"]),
+        (9, "▶ Run lint", ["lint"]),
+        (9, "Stop watching", ["lint", False]),
+    ]
+
+
+def actions(only: list[str] | None = None, trigger: int | None = None, sources: tuple[str, ...] = ()) -> list[str]:
+    context = CodeActionContext([{"source": source, "message": "m"} for source in sources], only, trigger)
+    params = CodeActionParams(TextDocument("file:///x"), context)
+    return [action["title"] for action in code_action.actions(params, {"test": task("test")}, literals=True)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, ["Run test"]),
+        ({"only": ["source"]}, ["Run test"]),
+        ({"only": ["source.rdev"]}, ["Run test"]),
+        ({"only": ["source.organizeImports"]}, []),
+        ({"only": ["quickfix"]}, []),
+        ({"trigger": 2}, []),
+        ({"trigger": 1}, ["Run test"]),
+        ({"trigger": 2, "sources": ("rdev:test", "rdev:test")}, ["Run test again", "Show output of test"]),
+        (
+            {"only": ["quickfix"], "sources": ("rdev:test", "mypy", "rdev:gone")},
+            ["Run test again", "Show output of test"],
+        ),
+    ],
+)
+def test_actions_come_where_they_are_wanted(asked: dict[str, Any], expected: list[str]) -> None:
+    assert actions(**asked) == expected
+
+
+def test_a_task_that_takes_the_file_gets_it() -> None:
+    params = CodeActionParams(TextDocument("file:///x.py"))
+    tasks = {"one": task("one", command="pytest ${file}"), "all": task("all")}
+    plain_commands = code_action.actions(params, tasks, literals=False)
+    assert [command["arguments"] for command in plain_commands] == [[{"task": "one", "file": "file:///x.py"}], ["all"]]
+
+
+# ── output ──
+
+
+def frames(chunks: list[Chunk], seq: int = 0) -> list[dict[str, Any]]:
+    return [json.loads(body)["params"] for body in output_frames("r1", seq, chunks)]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Chunk,
+            st.sampled_from(Stream),
+            st.lists(st.one_of(st.just("x" * 40_000), st.text(alphabet="ab🦀", max_size=5)), min_size=1, max_size=30),
+        ),
+        max_size=6,
+    )
+)
+def test_frames_hold_every_line_once_and_in_order(chunks: list[Chunk]) -> None:
+    seq = 5
+    expected = [(chunk.stream.value, line) for chunk in chunks for line in chunk.lines]
+    got = []
+    for params in frames(chunks, seq):
+        assert params["seq"] == seq
+        lines = [(chunk["stream"], line) for chunk in params["chunks"] for line in chunk["lines"]]
+        assert len(lines) <= FRAME_LINES
+        assert len(lines) == 1 or sum(len(line) for _, line in lines) <= FRAME_CHARS
+        seq += len(lines)
+        got += lines
+    assert got == expected
+
+
+def test_many_lines_share_a_frame() -> None:
+    assert len(frames([Chunk(Stream.STDOUT, ["line"] * 1000)])) == 1
+
+
+def test_frames_hold_no_control_sequences() -> None:
+    [params] = frames([Chunk(Stream.STDERR, ["\x1b]0;t\x07\x1b[31mred\x1b[0m"])])
+    assert params["chunks"] == [{"stream": "stderr", "lines": ["\x1b[31mred\x1b[0m"]}]
+
+
+# ── log messages ──
+
+
+def text_of(message: bytes | None) -> str:
+    return "" if message is None else json.loads(message)["params"]["message"]
+
+
+def test_a_quiet_run_is_logged_whole() -> None:
+    view = LogView(run(), clock=lambda: 0.0)
+    assert text_of(view.output(["\x1b[31ma\x1b[0m", "b"])) == "a\nb"
+    assert text_of(view.finished(run(outcome=Outcome.SUCCEEDED, duration_ms=1234))) == (
+        "[make] succeeded after 1.2 s; output: /state/r1/output.log"
+    )
+
+
+def test_a_flood_is_cut_counted_and_its_end_kept() -> None:
+    now = [0.0]
+    view = LogView(run(), clock=lambda: now[0])
+    shown = text_of(view.output([f"{n}" for n in range(10_000)])).split("\n")
+    assert shown == [f"{n}" for n in range(BURST_LINES)]
+    assert view.output(["more"] * 10_000) is None
+    now[0] = 1.0
+    resumed = text_of(view.output(["after"])).split("\n")
+    assert resumed[0].startswith(f"… {20_000 - BURST_LINES:,} lines left out")
+    assert resumed[1:] == ["after"]
+    view.output([f"z{n}" for n in range(5000)])
+    last = text_of(view.finished(run(outcome=Outcome.FAILED, exit_code=2))).split("\n")
+    assert "lines left out" in last[0]
+    assert last[1 : 1 + LAST_LINES] == [f"z{n}" for n in range(5000 - LAST_LINES, 5000)]
+    assert "exit code 2" in last[-1]
+
+
+def test_a_huge_line_is_shortened() -> None:
+    assert len(text_of(LogView(run()).output(["x" * 1_000_000]))) < 3000
+
+
+# ── words ──
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"outcome": Outcome.FAILED, "exit_code": 3, "duration_ms": 1234}, "failed with exit code 3 after 1.2 s"),
+        ({"outcome": Outcome.SUCCEEDED, "duration_ms": 125_000}, "succeeded after 2 min 5 s"),
+        ({"outcome": Outcome.LOST, "message": "gone\x07"}, "lost: its end could not be learnt: gone"),
+        (
+            {"outcome": Outcome.FAILED, "exit_code": 1, "diagnostics": DiagnosticCounts(errors=2)},
+            "failed with exit code 1, 2 errors",
+        ),
+        ({"outcome": Outcome.CANCELLED}, "cancelled"),
+    ],
+)
+def test_endings(fields: dict[str, Any], expected: str) -> None:
+    assert ending(run(**fields)) == expected
+
+
+def test_titles_are_short_and_plain() -> None:
+    assert title_of(run(task="test")) == "test"
+    assert title_of(run(command="echo\n\x1b[31m" + "x" * 100)).startswith("echo xxx")
+    assert len(title_of(run(command="x" * 100))) == 60
+
+
+def test_the_run_whose_output_is_meant() -> None:
+    runs = [run("r3", task="lint"), run("r2", task="test"), run("r1", task="test")]
+    assert choose(ShowOutputParams(), runs).run_id == "r3"
+    assert choose(ShowOutputParams(run="test"), runs).run_id == "r2"
+    assert choose(ShowOutputParams(run_id="r1"), runs).run_id == "r1"
+    with pytest.raises(UsageError, match="gone"):
+        choose(ShowOutputParams(run="gone"), runs)
+
+
+# ── diagnostics ──
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "units"),
+    [("abc", "utf-16", 3), ("ü🦀", "utf-8", 6), ("ü🦀", "utf-16", 3), ("ü🦀", "utf-32", 2), ("", "utf-16", 0)],
+)
+def test_columns_count_as_the_client_counts(text: str, encoding: str, units: int) -> None:
+    assert units_in(text, encoding) == units
+
+
+def test_several_owners_of_a_file_are_a_union_and_what_goes_is_cleared() -> None:
+    sent: list[Any] = []
+    publisher = DiagnosticsPublisher(Peer(lambda body: sent.append(json.loads(body)["params"]), lambda: None))
+    path = Path("/w/a.py")
+    publisher.set("test", path, [{"message": "t"}])
+    publisher.set("lint", path, [{"message": "l"}])
+    publisher.set("lint", path, [{"message": "l"}])
+    publisher.set("test", path, [])
+    publisher.set("lint", path, [])
+    publisher.set("lint", path, [])
+    assert [[d["message"] for d in params["diagnostics"]] for params in sent] == [["t"], ["t", "l"], ["l"], []]
+    assert publisher.files_of("lint") == []
+
+
+def test_a_wrong_setting_is_shown_at_its_line() -> None:
+    error = SettingsError("must be a string", path=Path("/w/rdev.toml"), line=7, key="tasks.test.command")
+    diagnostic = settings_diagnostic(error)
+    assert diagnostic["range"]["start"] == {"line": 6, "character": 0}
+    assert diagnostic["message"] == "tasks.test.command: must be a string"
+
+
+# ── the client ──
+
+
+@pytest.mark.parametrize("params", [{}, {"capabilities": None}, {"capabilities": {"window": None, "general": 3}}])
+def test_a_client_that_declares_nothing_can_nothing(params: dict[str, Any]) -> None:
+    client = client_from(params)
+    abilities = (client.rdev, client.progress, client.show_document, client.lens_refresh, client.trusted)
+    assert not any(abilities)
+    assert client.position_encoding == "utf-16"
+
+
+@pytest.mark.parametrize(
+    ("params", "rdev", "trusted"),
+    [
+        ({"capabilities": {"experimental": {"rdev": {}}}}, True, False),
+        ({"capabilities": {"experimental": {"rdev": True}}}, True, False),
+        ({"initializationOptions": {"rdev": {"trusted": True}}}, True, True),
+        ({"initializationOptions": {"rdev": {"trusted": "yes"}}}, True, False),
+        ({"capabilities": {"experimental": {"rdev": False}}}, False, False),
+        ({"initializationOptions": []}, False, False),
+    ],
+)
+def test_who_knows_the_rdev_methods(params: dict[str, Any], rdev: bool, trusted: bool) -> None:
+    client = client_from(params)
+    assert (client.rdev, client.trusted) == (rdev, trusted)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (
+            {"workspaceFolders": [{"uri": "file:///a%20b"}, {"uri": "file:///c"}], "rootUri": "file:///d"},
+            ("/a b", "/c"),
+        ),
+        ({"workspaceFolders": None, "rootUri": "file:///d", "rootPath": "/e"}, ("/d",)),
+        ({"rootPath": "/e"}, ("/e",)),
+        ({"rootUri": None}, ()),
+        ({"rootUri": "untitled:x"}, ()),
+        ({"workspaceFolders": [{"uri": 5}, 7, {"uri": "file:///a"}, {"uri": "file:///a"}]}, ("/a",)),
+    ],
+)
+def test_folders(params: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert client_from(params).folders == tuple(map(Path, expected))
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a/b", "/a/b"),
+        ("file://localhost/a", "/a"),
+        ("file:///%C3%BC%25", "/ü%"),
+        ("file://host/a", None),
+        ("http://x/a", None),
+        ("untitled:Untitled-1", None),
+        ("file:///a%00b", None),
+        ("file://[bad", None),
+        ("", None),
+    ],
+)
+def test_uris(uri: str, path: str | None) -> None:
+    assert path_from_uri(uri) == (None if path is None else Path(path))
