@@ -1,0 +1,125 @@
+"""What git would ignore: nested `.gitignore` files, `.git/info/exclude`, and the user's own `git/ignore`.
+
+Source: gitignore(5). A folder's own file wins over its parents', the last matching line of a file wins, and nothing
+below an ignored folder can be taken back. Version control's own folders are always ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+_BACKEND: Final = "simple"  # the regular expressions of Python: the faster ones take no name that is not UTF-8
+_NEVER = frozenset({".git", ".hg", ".svn", ".jj", ".rdev-push"})
+
+
+class IgnoreRules:
+    """The rules of one folder, which need not be a repository's top. Paths are absolute strings, links resolved."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._top = _repository(folder) or folder
+        self.git_dir = _git_dir(self._top)
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget what was read; it is read again when it is needed."""
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._folders: dict[str, bool] = {self._folder: False}
+        config = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+        self._own_file = f"{config}/git/ignore"
+        general = [self._read(self.exclude_file) if self.exclude_file else None, self._read(self._own_file)]
+        self._general = [spec for spec in general if spec is not None]
+
+    @property
+    def exclude_file(self) -> str | None:
+        """The repository's `info/exclude`."""
+        return f"{self.git_dir}/info/exclude" if self.git_dir else None
+
+    def outer_files(self) -> list[str]:
+        """The files outside the folder that have a say, whether they exist or not."""
+        files = [self._own_file]
+        if self.exclude_file:
+            files.append(self.exclude_file)
+        above = self._folder
+        while above != self._top:
+            above = above.rsplit("/", 1)[0]
+            files.append(f"{above}/.gitignore")
+        return files
+
+    def folder_ignored(self, path: str) -> bool:
+        """Whether a folder in the workspace, or one that holds it, is ignored."""
+        known = self._folders.get(path)
+        if known is None:
+            parent, name = path.rsplit("/", 1)
+            known = name in _NEVER or not parent or self.folder_ignored(parent) or self._excludes(path + "/", parent)
+            self._folders[path] = known
+        return known
+
+    def file_ignored(self, path: str) -> bool:
+        """Whether a file in the workspace is ignored."""
+        parent = path.rsplit("/", 1)[0]
+        return self.folder_ignored(parent) or self._excludes(path, parent)
+
+    def _excludes(self, path: str, folder: str) -> bool:
+        while True:
+            spec = self._spec(folder)
+            if spec is not None:
+                verdict = spec.check_file(path[len(folder) + 1 :]).include
+                if verdict is not None:
+                    return verdict
+            if folder == self._top:
+                break
+            folder = folder.rsplit("/", 1)[0]
+        below = path[len(self._top) + 1 :]
+        verdicts = (spec.check_file(below).include for spec in self._general)
+        return next((verdict for verdict in verdicts if verdict is not None), False)
+
+    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = self._read(f"{folder}/.gitignore")
+        return self._specs[folder]
+
+    @staticmethod
+    def _read(path: str) -> GitIgnoreSpec | None:
+        try:
+            lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
+        except OSError:
+            return None
+        from pathspec import GitIgnoreSpec  # imported when it is first needed
+
+        try:
+            return GitIgnoreSpec.from_lines(lines, backend=_BACKEND)
+        except ValueError:  # git passes over a line that it cannot read, so the others stay in force
+            return GitIgnoreSpec.from_lines((line for line in lines if _readable(line)), backend=_BACKEND)
+
+
+def _readable(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line], backend=_BACKEND)
+    except ValueError:
+        return False
+    return True
+
+
+def _repository(folder: str) -> str | None:
+    path = Path(folder)
+    return next((str(above) for above in (path, *path.parents) if (above / ".git").exists()), None)
+
+
+def _git_dir(top: str) -> str | None:
+    """The repository's git folder; a worktree names its own in a file. Source: gitrepository-layout(5)."""
+    entry = Path(top, ".git")
+    if entry.is_dir():
+        return str(entry)
+    try:
+        word, _, named = entry.read_text("utf-8", "replace").strip().partition(": ")
+    except OSError:
+        return None
+    return str((Path(top) / named).resolve()) if word == "gitdir" else None
