@@ -80,6 +80,7 @@ class Writer:
         self._output_bytes = 0
         self._busy = False
         self._closed = False
+        self._abandoned = False
         self._room = asyncio.Event()
         self._room.set()
 
@@ -96,16 +97,25 @@ class Writer:
     async def send_output(self, body: bytes, written: Callable[[], None] | None = None) -> None:
         """Queue a message in the output lane once there is room; `written` is called when the editor's pipe took it.
 
-        The caller keeps its own order by awaiting each call.
+        The caller keeps its own order by awaiting each call. After `abandon` nothing is queued and nothing waits.
         """
-        while self._output_bytes >= OUTPUT_ROOM:
+        while self._output_bytes >= OUTPUT_ROOM and not self._abandoned:
             await self._room.wait()
+        if self._abandoned:
+            return
         with self._ready:
             self._output.append((body, written))
             self._ready.notify_all()
         self._output_bytes += len(body)
         if self._output_bytes >= OUTPUT_ROOM:
             self._room.clear()
+
+    def abandon(self) -> None:
+        """The editor is leaving: nobody waits for room any more, so that runs can end. Output not yet written is not
+        counted as delivered.
+        """
+        self._abandoned = True
+        self._room.set()
 
     def drain(self, timeout_s: float) -> None:
         """Block until all is written, the pipe is broken, or the time is up (the last thing the daemon does)."""
