@@ -21,9 +21,12 @@ class IgnoreRules:
     """The rules of one folder, which need not be a repository's top. Paths are absolute strings, links resolved."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._top = _repository(folder) or folder
+        self._top = self._folder = _repository(folder) or folder
         self.git_dir = _git_dir(self._top)
+        self.reload()
+        if self.folder_ignored(folder):  # somebody who opens an ignored folder wants to work in it
+            self._top = folder
+        self._folder = folder
         self.reload()
 
     def reload(self) -> None:

@@ -21,15 +21,15 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
 QUICK_S = 0.004
 SETTLE_S = 0.2
 LONGEST_WAIT_S = 2.0
 BULK_FILES = 4
-# A file system's clock ticks up to 10 ms behind; a write just after a run's start may look older than it.
-_TICK_S = 0.01
+# Nothing tells when a file went, only when that was noticed.
+_GONE_LATE_S = 0.25
 _SPANS_KEPT = 64
 
 
@@ -46,13 +46,14 @@ class FileChange:
     """One file that is not what it was.
 
     `written_s`: when, as far as the file system can tell. `made`: it was not there before. `by_user`: an editor told of
-    it, or left its traces beside it.
+    it, or left its traces beside it. `gone`: it is not there any more.
     """
 
     path: Path
     written_s: float
     made: bool = False
     by_user: bool = False
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -65,11 +66,12 @@ class Settling:
     _calm: bool = True
     _calm_from_s: float = float("-inf")
 
-    def add(self, path: Path, now_s: float) -> None:
-        """One more file."""
+    def add(self, path: Path, now_s: float, *, quick: bool = True) -> None:
+        """One more file. `quick` is false where more of the same is likely to follow."""
         if not self.files:
             self._first_s = now_s
             self._calm = now_s >= self._calm_from_s
+        self._calm = self._calm and quick
         self.files[path] = None
         self._last_s = now_s
 
@@ -103,8 +105,9 @@ class _Span:
     made: set[Path] = field(default_factory=set)
     changed: set[Path] = field(default_factory=set)
 
-    def covers(self, moment_s: float) -> bool:
-        return self.began_s - _TICK_S <= moment_s <= self.ended_s
+    def covers(self, change: FileChange) -> bool:
+        late_s = _GONE_LATE_S if change.gone else 0.0
+        return self.began_s <= change.written_s <= self.ended_s + late_s
 
 
 @dataclass(slots=True)
@@ -136,8 +139,9 @@ class Triggers:
             return verdict, []
         stale, task.fresh = task.fresh, []
         if starts:
-            task.settling.add(change.path, now_s)
-            task.causes.update(*(span.lineage for span in self._spans.values() if span.covers(change.written_s)))
+            # A file that is gone may be half of a save that renames.
+            task.settling.add(change.path, now_s, quick=not change.gone)
+            task.causes.update(*(span.lineage for span in self._spans.values() if span.covers(change)))
         return verdict, stale
 
     @property
@@ -145,12 +149,22 @@ class Triggers:
         """When `start` should be called next; None while nothing waits."""
         return min((due for task in self._tasks.values() if (due := task.settling.due_s) is not None), default=None)
 
-    def start(self, now_s: float) -> list[tuple[str, tuple[Path, ...]]]:
-        """The tasks to start now, each with every file that changed since its last run began."""
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The tasks that `start` will name in time."""
+        return tuple(name for name, task in self._tasks.items() if task.settling.files)
+
+    def start(self, now_s: float, restarts: Container[str] = ()) -> list[tuple[str, tuple[Path, ...]]]:
+        """The tasks to start now, each with every file that changed since its last run began.
+
+        A start of a task in `restarts` cuts off the run that is under way, so it takes over that one's files too.
+        """
         ready = []
         for name, task in self._tasks.items():
             due_s = task.settling.due_s
             if due_s is not None and due_s <= now_s:
+                if name in restarts and task.latest is not None and task.latest.ended_s == float("inf"):
+                    task.unstarted.update(dict.fromkeys(task.latest.files))
                 task.unstarted.update(dict.fromkeys(task.settling.take(now_s)))
                 ready.append((name, tuple(task.unstarted)))
         return ready
@@ -191,7 +205,7 @@ class Triggers:
 
     def _judge(self, name: str, task: _Task, change: FileChange) -> Verdict:
         path = change.path
-        span = None if change.by_user else self._under_way(name, change.written_s)
+        span = None if change.by_user else self._under_way(name, change)
         if span is None:
             task.edited.add(path)
             return Verdict.COUNTS
@@ -202,6 +216,6 @@ class Triggers:
             return Verdict.MADE_BY_RUN
         return Verdict.COUNTS if first == span.run_id else Verdict.LOOP
 
-    def _under_way(self, name: str, moment_s: float) -> _Span | None:
+    def _under_way(self, name: str, change: FileChange) -> _Span | None:
         spans: Iterable[_Span] = reversed(self._spans.values())
-        return next((span for span in spans if name in span.lineage and span.covers(moment_s)), None)
+        return next((span for span in spans if name in span.lineage and span.covers(change)), None)

@@ -1,0 +1,170 @@
+"""The thread that turns the file system's events into changes.
+
+Only folders that are not ignored are watched, each by itself, so that 100 thousand ignored files cost nothing;
+watchfiles takes its folders once, so a new folder means a new watcher, and the old one is emptied only when the new one
+is in place. On macOS one recursive watch is free and folders are told apart afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from rdev_bridge.watch.tree import Digest, RawChange, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from rdev_bridge.ignore import IgnoreRules
+
+# Measured: 16 ms from write to event at these; a bigger step idles cheaper but is felt.
+_STEP_MS = 10
+_BATCH_MS = 50
+_POLL_MS = 500
+_ROUNDS = 20
+_CLOCK_SLACK_S = 1.0
+
+
+class _Notify(Protocol):
+    """What we use of `watchfiles._rust_notify.RustNotify`, which `watchfiles.awatch` is made of.
+
+    `awatch` itself cannot change its folders without losing events, and waits for them in a pool of threads.
+    """
+
+    def watch(
+        self, debounce_ms: int, step_ms: int, timeout_ms: int, stop_event: threading.Event
+    ) -> set[tuple[int, str]] | Literal["signal", "stop", "timeout"]: ...
+
+    def close(self) -> None: ...
+
+
+class ChangeSource:
+    """Calls `on_changes` on the event loop with what changed below `root`, from `start` until `stop`.
+
+    `on_polling` is called once, with a sentence for the user, if the system's watch limit is reached.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        rules: IgnoreRules,
+        on_changes: Callable[[list[RawChange]], None],
+        on_polling: Callable[[str], None],
+    ) -> None:
+        self._root, self._rules = root, rules
+        self._on_changes, self._on_polling = on_changes, on_polling
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._polling = os.environ.get("WATCHFILES_FORCE_POLLING", "").lower() not in {
+            "",
+            "false",
+            "disable",
+            "disabled",
+        }
+        self._thread = threading.Thread(target=self._run, name="file changes", daemon=True)
+
+    async def start(self) -> None:
+        """Return once changes are being noticed. Raises OSError where the folder cannot be watched at all."""
+        self._thread.start()
+        await self._ready
+
+    async def stop(self) -> None:
+        """Return once the thread has ended."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _tell(self, callback: Callable[..., object], *args: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _run(self) -> None:
+        try:
+            os.listdir(self._root)  # noqa: PTH208 - raises what is wrong with the folder
+            self._tree = Tree(self._root, self._rules)
+            self._notify = self._open()
+        except Exception as error:
+            self._tell(self._ready.set_exception, error)
+            return
+        self._tell(self._ready.set_result, None)
+        while not self._stop.is_set():
+            self._step()
+        self._notify.close()
+
+    def _step(self) -> None:
+        began_s = time.time()
+        try:
+            events = self._notify.watch(_BATCH_MS, _STEP_MS, 0, self._stop)
+        except RuntimeError:  # it chokes on names that are not UTF-8, and stays so: start over and look for ourselves
+            self._notify.close()
+            self._notify = self._open()
+            self._report(self._tree.walk(self._root, began_s - _CLOCK_SLACK_S))
+            return
+        if isinstance(events, set):
+            self._take_in(self._tree.digest(events))
+
+    def _take_in(self, digest: Digest) -> None:
+        """Report a digest; where folders came or went, watch the new set, and look at what the old watch missed."""
+        changes = digest.changes
+        if digest.rules_changed:
+            self._rules.reload()
+            self._tree.refresh()
+        for folder in digest.new_folders:
+            changes += self._tree.walk(folder)
+        if digest.new_folders or digest.folders_gone or digest.rules_changed:
+            since_s = time.time() - _CLOCK_SLACK_S
+            old, self._notify = self._notify, self._open()
+            for folder in digest.new_folders:
+                changes += self._tree.walk(folder, since_s)
+            try:
+                late = old.watch(1, 1, 1, self._stop)
+            except RuntimeError:
+                late = set()
+                changes += self._tree.walk(self._root, since_s)
+            old.close()
+            self._report(changes)
+            if isinstance(late, set):
+                self._take_in(self._tree.digest(late))
+        else:
+            self._report(changes)
+
+    def _report(self, changes: list[RawChange]) -> None:
+        if changes:
+            self._tell(self._on_changes, changes)
+
+    def _open(self) -> _Notify:
+        """Watch the tree's folders as they are now. Folders that vanish meanwhile are left out."""
+        from watchfiles._rust_notify import RustNotify  # imported when watching begins
+
+        recursive = sys.platform == "darwin" and not self._polling
+        for _ in range(_ROUNDS):
+            git = self._rules.exclude_file
+            extra = [os.path.dirname(git)] if git and os.path.isdir(os.path.dirname(git)) else []  # noqa: PTH120, PTH112
+            folders = [self._root] if recursive else self._tree.folders
+            try:
+                return RustNotify([*folders, *extra], False, self._polling, _POLL_MS, recursive, False)
+            except (FileNotFoundError, PermissionError):
+                self._tree.refresh()
+            except (OSError, RuntimeError) as error:
+                if self._polling or not _is_limit(error):
+                    raise OSError(f"{self._root} cannot be watched: {error}") from error
+                self._polling = True
+                self._tell(self._on_polling, _LIMIT.format(folders=len(folders)))
+        raise OSError(f"{self._root} cannot be watched: its folders come and go too fast")
+
+
+_LIMIT = (
+    "The system's limit on watched folders is reached ({folders} are needed), so files are looked at twice a second "
+    "instead. For instant reactions: sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512, "
+    "or list folders that don't matter in .gitignore."
+)
+
+
+def _is_limit(error: Exception) -> bool:
+    return any(words in str(error) for words in ("watch limit", "Too many open files", "No space left"))

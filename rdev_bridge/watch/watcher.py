@@ -1,0 +1,321 @@
+"""Starts the tasks of one workspace folder when their files change: `WorkspaceWatcher`.
+
+What counts and when is decided in `core/trigger.py`; here the file system, the editor's saves and the runner meet it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from rdev_bridge.core.trigger import FileChange, Triggers, Verdict
+from rdev_bridge.ignore import IgnoreRules
+from rdev_bridge.model import BusyPolicy, Outcome, Trigger, TriggerKind
+from rdev_bridge.watch.globs import compile_globs
+from rdev_bridge.watch.seen import SeenFiles
+from rdev_bridge.watch.source import ChangeSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from rdev_bridge.model import Run, RunRequest
+    from rdev_bridge.watch.tree import RawChange
+
+_GIT_PATIENCE_S = 30.0
+_GIT_LOOK_S = 0.05
+
+
+class NoticeKind(StrEnum):
+    """What a person should learn about watching."""
+
+    LOOP = "loop"
+    POLLING = "polling"
+    UNTRUSTED = "untrusted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchNotice:
+    """A sentence for the user."""
+
+    kind: NoticeKind
+    message: str
+    watch: str | None = None
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Files that start a run: `globs` relative to the folder (none: every file that is not ignored)."""
+
+    request: RunRequest
+    globs: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+class _Submission(Protocol):
+    @property
+    def run_id(self) -> str: ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    watch: Watch
+    matches: Callable[[str], bool]
+    enabled: bool
+
+
+class WorkspaceWatcher:
+    """Watches `folder` between `__aenter__` and `__aexit__`; hears of runs as a `RunObserver`.
+
+    Watches have names; a run belongs to the watch that has its task's name, or that submitted it. `submit` must return
+    at once. `stale` is told the id of each run that a later change has overtaken. `may_start` is asked before anything
+    starts by itself. All methods belong to the event loop.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        submit: Callable[[RunRequest], _Submission],
+        notice: Callable[[WatchNotice], None],
+        stale: Callable[[str], None] = lambda _: None,
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.folder = folder
+        self._root = os.path.realpath(folder)
+        self._rules = IgnoreRules(self._root)
+        self._submit, self._notice, self._stale, self._may_start = submit, notice, stale, may_start
+        self._entries: dict[str, _Entry] = {}
+        self._triggers = Triggers()
+        self._seen = SeenFiles()
+        self._ours: dict[str, str] = {}
+        self._told: set[str] = set()
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._git_since_s: float | None = None
+        self._source: ChangeSource | None = None
+
+    async def __aenter__(self) -> WorkspaceWatcher:
+        """Begin; what changes from here on is noticed. Raises OSError where the folder cannot be watched."""
+        self._loop = asyncio.get_running_loop()
+        self._source = ChangeSource(self._root, self._rules, self._changed, self._polling)
+        await self._source.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._source is not None:
+            await self._source.stop()
+
+    def set_watches(self, watches: Mapping[str, Watch]) -> None:
+        """What is watched from now on. A watch that was there keeps being on or off as it was switched.
+
+        Raises UsageError for a pattern that cannot be watched; then everything stays as it was.
+        """
+        entries = {}
+        for name, watch in watches.items():
+            before = self._entries.get(name)
+            kept = before is not None and before.watch.enabled == watch.enabled
+            enabled = before.enabled if before is not None and kept else watch.enabled
+            entries[name] = _Entry(watch, compile_globs(watch.globs), enabled)
+        for name in self._entries.keys() - entries.keys():
+            self._triggers.forget(name)
+        self._entries = entries
+
+    def enable(self, name: str, *, enabled: bool) -> None:
+        """Switch one watch on or off; starts nothing by itself. Raises KeyError for an unknown name."""
+        self._entries[name].enabled = enabled
+        if not enabled:
+            self._triggers.forget(name)
+
+    def enabled(self, name: str) -> bool:
+        """Whether changes start this watch; false for an unknown name."""
+        return name in self._entries and self._entries[name].enabled
+
+    @property
+    def paused(self) -> bool:
+        """Whether starting is put off."""
+        return self._paused
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The watches that start as soon as they may."""
+        return self._triggers.waiting
+
+    def pause(self) -> None:
+        """Start nothing until `resume`; changes are remembered."""
+        self._paused = True
+        self._arm()
+
+    def resume(self) -> None:
+        """Go on; what changed in between starts one run."""
+        self._paused = False
+        self._arm()
+
+    def saved(self, path: Path) -> None:
+        """An editor saved `path` just now (`textDocument/didSave`)."""
+        real = self._real(path)
+        if real is None or self._rules.file_ignored(real):
+            return
+        if self._seen.saved(real, self._loop.time()):
+            self._judge([FileChange(self._shown(real), self._loop.time(), by_user=True)])
+
+    # -- what the runner tells --------------------------------------------------------------------------------------
+
+    async def run_queued(self, run: Run) -> None:
+        """A run waits for its turn."""
+
+    async def run_started(self, run: Run, trigger: Trigger) -> None:
+        """A run began."""
+        name = self._name_of(run)
+        if name is not None:
+            self._triggers.run_started(run.run_id, name, self._moment_s(run.started_at.timestamp()))
+
+    async def output(self, run: Run, batch: object) -> None:
+        """Nothing to do for output."""
+
+    async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
+        """Nothing to do for a gap."""
+
+    async def run_finished(self, run: Run) -> None:
+        """A run ended."""
+        self._triggers.run_ended(run.run_id, self._loop.time(), superseded=run.outcome is Outcome.SUPERSEDED)
+        self._ours.pop(run.run_id, None)
+
+    async def connection_changed(self, connection: object) -> None:
+        """Nothing to do for the connection."""
+
+    # -- what the file system tells ---------------------------------------------------------------------------------
+
+    def _changed(self, changes: list[RawChange]) -> None:
+        now_s = self._loop.time()
+        self._judge(
+            [
+                FileChange(
+                    self._shown(raw.path),
+                    self._moment_s(raw.info.st_mtime if raw.info else raw.gone_at_s),
+                    made=raw.made,
+                    by_user=raw.by_user,
+                    gone=raw.info is None,
+                )
+                for raw in changes
+                if self._seen.noticed(raw, now_s)
+            ]
+        )
+
+    def _polling(self, message: str) -> None:
+        self._notice(WatchNotice(NoticeKind.POLLING, message))
+
+    def _judge(self, changes: list[FileChange]) -> None:
+        now_s = self._loop.time()
+        named = [(self._relative(change.path), change) for change in changes]
+        for name, entry in self._entries.items():
+            own: list[Path] = []
+            for relative, change in named:
+                if not entry.matches(relative):
+                    continue
+                verdict, stale = self._triggers.changed(name, change, now_s, starts=entry.enabled)
+                if verdict is not Verdict.COUNTS:
+                    own.append(change.path)
+                    self._seen.refused(f"{self._root}/{relative}")
+                for run_id in stale:
+                    self._stale(run_id)
+            if own and entry.enabled:
+                self._tell_loop(name, own)
+        self._arm()
+
+    def _tell_loop(self, name: str, files: list[Path]) -> None:
+        key = f"loop {name} {files[0]}"
+        if key in self._told:
+            return
+        self._told.add(key)
+        shown = self._relative(files[0])
+        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        self._notice(
+            WatchNotice(
+                NoticeKind.LOOP,
+                f"{shown}{others} changed while {name} ran and looks like its own output, so it starts no new run; "
+                "list it in .gitignore if it is one",
+                name,
+                tuple(files),
+            )
+        )
+
+    # -- starting ---------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_s = self._triggers.due_s
+        if due_s is not None and not self._paused:
+            self._timer = self._loop.call_at(due_s, self._start)
+
+    def _start(self) -> None:
+        if self._git_works():
+            self._timer = self._loop.call_later(_GIT_LOOK_S, self._start)
+            return
+        # The loop may call a timer up to its clock's resolution early.
+        due_s = self._triggers.due_s
+        restarts = {name for name, entry in self._entries.items() if _policy(entry) is BusyPolicy.RESTART}
+        for name, files in self._triggers.start(max(self._loop.time(), due_s or 0), restarts):
+            self._start_one(name, files)
+        self._arm()
+
+    def _start_one(self, name: str, files: tuple[Path, ...]) -> None:
+        if not self._may_start():
+            if "untrusted" not in self._told:
+                self._told.add("untrusted")
+                message = f"{self.folder} is not trusted, so {name} does not start by itself"
+                self._notice(WatchNotice(NoticeKind.UNTRUSTED, message, name, files))
+            self._triggers.forget(name)
+            return
+        by_save = any(self._seen.was_saved(f"{self._root}/{self._relative(path)}") for path in files)
+        trigger = Trigger(TriggerKind.SAVE if by_save else TriggerKind.CHANGE, files)
+        request = replace(self._entries[name].watch.request, trigger=trigger, file=files[-1])
+        self._ours[self._submit(request).run_id] = name
+
+    def _git_works(self) -> bool:
+        """Whether git is in the middle of changing files; after a while its lock is held to be left behind."""
+        now_s = self._loop.time()
+        if self._rules.git_dir is None or not os.path.exists(f"{self._rules.git_dir}/index.lock"):  # noqa: PTH110
+            self._git_since_s = None
+            return False
+        self._git_since_s = now_s if self._git_since_s is None else self._git_since_s
+        return now_s - self._git_since_s < _GIT_PATIENCE_S
+
+    # -- names and times --------------------------------------------------------------------------------------------
+
+    def _name_of(self, run: Run) -> str | None:
+        if run.run_id in self._ours:
+            return self._ours[run.run_id]
+        return run.task if run.task in self._entries and run.folder == self.folder else None
+
+    def _real(self, path: Path) -> str | None:
+        """`path` with links resolved where that stays in the workspace; None for a file outside of it."""
+        for real in (os.path.realpath(path), f"{os.path.realpath(path.parent)}/{path.name}"):
+            if real.startswith(self._root + "/"):
+                return real
+        return None
+
+    def _shown(self, real: str) -> Path:
+        return self.folder / real[len(self._root) + 1 :]
+
+    def _relative(self, shown: Path) -> str:
+        return str(shown)[len(str(self.folder)) + 1 :]
+
+    def _moment_s(self, epoch_s: float) -> float:
+        """A moment of the wall clock on the loop's clock; never in the future."""
+        return self._loop.time() - max(0.0, time.time() - epoch_s)
+
+
+def _policy(entry: _Entry) -> BusyPolicy | None:
+    request = entry.watch.request
+    return request.on_busy or (request.task.on_busy if request.task else None)
