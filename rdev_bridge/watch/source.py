@@ -110,29 +110,39 @@ class ChangeSource:
             self._take_in(self._tree.digest(events))
 
     def _take_in(self, digest: Digest) -> None:
-        """Report a digest; where folders came or went, watch the new set, and look at what the old watch missed."""
-        changes = digest.changes
+        """Report a digest; where folders came or went, watch the new set."""
+        changes, since_s = digest.changes, time.time() - _CLOCK_SLACK_S
         if digest.rules_changed:
             self._rules.reload()
             self._tree.refresh()
         for folder in digest.new_folders:
             changes += self._tree.walk(folder)
-        if digest.new_folders or digest.folders_gone or digest.rules_changed:
-            since_s = time.time() - _CLOCK_SLACK_S
-            old, self._notify = self._notify, self._open()
-            for folder in digest.new_folders:
+        if not (digest.new_folders or digest.folders_gone or digest.rules_changed):
+            self._report(changes)
+            return
+        old = []
+        for _ in range(_ROUNDS):
+            old.append(self._notify)
+            self._notify = self._open()
+            watched = set(self._tree.folders)
+            for folder in digest.new_folders:  # what was written or made before the watch was in place
                 changes += self._tree.walk(folder, since_s)
-            try:
-                late = old.watch(1, 1, 1, self._stop)
-            except RuntimeError:
-                late = set()
-                changes += self._tree.walk(self._root, since_s)
-            old.close()
-            self._report(changes)
-            if isinstance(late, set):
-                self._take_in(self._tree.digest(late))
-        else:
-            self._report(changes)
+            if watched.issuperset(self._tree.folders):
+                break
+        self._report(changes)
+        for notify in old:
+            self._empty(notify, since_s)
+
+    def _empty(self, notify: _Notify, since_s: float) -> None:
+        """Take what an old watch still holds, and close it."""
+        try:
+            late = notify.watch(1, 1, 1, self._stop)
+        except RuntimeError:
+            self._report(self._tree.walk(self._root, since_s))
+            late = set()
+        notify.close()
+        if isinstance(late, set):
+            self._take_in(self._tree.digest(late))
 
     def _report(self, changes: list[RawChange]) -> None:
         if changes:

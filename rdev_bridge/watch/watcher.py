@@ -74,8 +74,9 @@ class WorkspaceWatcher:
     """Watches `folder` between `__aenter__` and `__aexit__`; hears of runs as a `RunObserver`.
 
     Watches have names; a run belongs to the watch that has its task's name, or that submitted it. `submit` must return
-    at once. `stale` is told the id of each run that a later change has overtaken. `may_start` is asked before anything
-    starts by itself. All methods belong to the event loop.
+    at once. `stale` is told the id of each run that a later change has overtaken, `changed` every file that changed and
+    is not ignored, watched or not. `may_start` is asked before anything starts by itself. All methods belong to the
+    event loop.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class WorkspaceWatcher:
         submit: Callable[[RunRequest], _Submission],
         notice: Callable[[WatchNotice], None],
         stale: Callable[[str], None] = lambda _: None,
+        changed: Callable[[list[Path]], None] = lambda _: None,
         may_start: Callable[[], bool] = lambda: True,
     ) -> None:
         self.folder = folder
         self._root = os.path.realpath(folder)
         self._rules = IgnoreRules(self._root)
         self._submit, self._notice, self._stale, self._may_start = submit, notice, stale, may_start
+        self._tell_changed = changed
         self._entries: dict[str, _Entry] = {}
         self._triggers = Triggers()
         self._seen = SeenFiles()
@@ -214,6 +217,9 @@ class WorkspaceWatcher:
         self._notice(WatchNotice(NoticeKind.POLLING, message))
 
     def _judge(self, changes: list[FileChange]) -> None:
+        if not changes:
+            return
+        self._tell_changed([change.path for change in changes])
         now_s = self._loop.time()
         named = [(self._relative(change.path), change) for change in changes]
         for name, entry in self._entries.items():
