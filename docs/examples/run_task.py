@@ -1,6 +1,6 @@
 """Run a task of this folder: print its output as it comes, leave with its exit code."""
 
-import json, subprocess, sys  # noqa: E401
+import json, subprocess, sys
 from pathlib import Path
 
 bridge = subprocess.Popen(["rdev-bridge", "lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
