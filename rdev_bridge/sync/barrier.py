@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from rdev_bridge import places
 from rdev_bridge.model import ConflictPolicy, EmbeddedServer, SyncCommand, SyncProgress, SyncResult
 from rdev_bridge.sync.command import run_command
-from rdev_bridge.sync.errors import SyncError
+from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.push import Known, Push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -16,9 +18,15 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Target, Task
     from rdev_bridge.sync.shell import Shell
 
+_ASK_TIMEOUT_S = 10.0
+
 
 class Barrier:
     """Brings a workspace to where its tasks run. One object serves all tasks and folders of a bridge."""
+
+    def __init__(self) -> None:
+        self._known = Known()
+        self._turns: dict[Path, asyncio.Lock] = {}
 
     async def __call__(
         self,
@@ -57,4 +65,20 @@ class Barrier:
             target.server.folder
         ) == places.workspace_key(folder):
             return SyncResult()
-        raise SyncError("push is not there yet")
+        if target.remote_root is None:
+            raise await _no_root(task, connector)
+        push = Push(connector, folder, target, target.remote_root, changed, progress, conflict, self._known)
+        async with self._turns.setdefault(folder, asyncio.Lock()):
+            return await push.run()
+
+
+async def _no_root(task: Task, connector: Shell) -> SyncError:
+    """Say what is missing, and where this server starts commands: that is most likely what the user wants."""
+    answer = await connector.ask("pwd", timeout_s=_ASK_TIMEOUT_S)
+    there = answer.stdout.strip()
+    hint = f"; this server starts commands in {printable(there)}" if there.startswith("/") else ""
+    return SyncError(
+        f'tasks.{task.name}: sync = "push" needs remote_root, the folder on the server that your files go to{hint}; '
+        f'set remote_root = "{printable(there) or "/path/on/the/server"}" in rdev.toml if that is the one',
+        reason="noRemoteRoot",
+    )

@@ -1,0 +1,168 @@
+"""What a bridge remembers between two pushes: the last scan of a folder, and what it left on each server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rdev_bridge import places
+from rdev_bridge.model import EmbeddedServer
+from rdev_bridge.sync.errors import SyncError
+from rdev_bridge.sync.scan import Scan
+from rdev_bridge.sync.tools import Tools
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from rdev_bridge.model import Target
+    from rdev_bridge.sync.manifest import Manifest, Spared
+
+_LOCK_POLL_S = 0.02
+
+
+class _ScanRecord(msgspec.Struct, array_like=True):
+    rules: str
+    times: list[tuple[int, int, int, int]]
+    seen: bytes
+    folders: bytes
+    ignored: bytes
+
+
+class _TargetRecord(msgspec.Struct, array_like=True):
+    client: str
+    generation: str
+    base: bytes
+    spared: bytes
+    tools: Tools | None
+    same_machine: bool
+
+
+@dataclass
+class TargetMemory:
+    """What is known of one remote root. Losing it costs a look at the server, never a file."""
+
+    client: str = field(default_factory=lambda: secrets.token_hex(6))
+    generation: str = ""
+    base: Manifest = field(default_factory=dict)
+    spared: Spared = field(default_factory=dict)
+    tools: Tools | None = None
+    same_machine: bool = False
+
+
+def sync_dir(folder: Path) -> Path:
+    """Where the memory of one workspace lives."""
+    return places.private(places.workspace_state_dir(folder) / "push")
+
+
+def target_file(folder: Path, target: Target) -> Path:
+    """The memory of one remote root of this workspace."""
+    server = target.server
+    where = str(server.folder) if isinstance(server, EmbeddedServer) else server.url
+    key = hashlib.sha256("\0".join((where, target.project, target.remote_root or "")).encode()).hexdigest()[:16]
+    return sync_dir(folder) / f"target-{key}"
+
+
+def load_scan(path: Path) -> Scan:
+    """The scan that `save_scan` wrote; an empty one where there is none that can be read."""
+    try:
+        record = msgspec.msgpack.decode(path.read_bytes(), type=_ScanRecord)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return Scan()
+    pairs = _unjoined(record.seen)
+    paths, found_states = pairs[::2], pairs[1::2]
+    manifest = dict.fromkeys(_unjoined(record.folders), "d")
+    manifest.update(zip(paths, found_states, strict=True))
+    seen = {path: (*times, state) for path, times, state in zip(paths, record.times, found_states, strict=True)}
+    return Scan(manifest, seen, set(_unjoined(record.ignored)), {}, record.rules)
+
+
+def save_scan(path: Path, scan: Scan) -> None:
+    """Keep a scan for the next process."""
+    record = _ScanRecord(
+        rules=scan.rules,
+        times=[one[:4] for one in scan.seen.values()],
+        seen=_joined(part for name, one in scan.seen.items() for part in (name, one[4])),
+        folders=_joined(name for name, state in scan.manifest.items() if state == "d"),
+        ignored=_joined(scan.ignored),
+    )
+    _write(path, msgspec.msgpack.encode(record))
+
+
+def load_target(path: Path) -> TargetMemory:
+    """The memory that `save_target` wrote; a new one where there is none that can be read."""
+    try:
+        record = msgspec.msgpack.decode(path.read_bytes(), type=_TargetRecord)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return TargetMemory()
+    base, spared = iter(_unjoined(record.base)), iter(_unjoined(record.spared))
+    return TargetMemory(
+        record.client,
+        record.generation,
+        dict(zip(base, base, strict=True)),
+        {path: (here, there) for path, here, there in zip(spared, spared, spared, strict=True)},
+        record.tools,
+        record.same_machine,
+    )
+
+
+def save_target(path: Path, memory: TargetMemory) -> None:
+    """Keep what is known of a remote root."""
+    record = _TargetRecord(
+        client=memory.client,
+        generation=memory.generation,
+        base=_joined(part for pair in memory.base.items() for part in pair),
+        spared=_joined(part for name, pair in memory.spared.items() for part in (name, *pair)),
+        tools=memory.tools,
+        same_machine=memory.same_machine,
+    )
+    _write(path, msgspec.msgpack.encode(record))
+
+
+@contextlib.asynccontextmanager
+async def locked(path: Path, wait_s: float) -> AsyncIterator[None]:
+    """One push of a workspace at a time, over all bridges of this machine. Raises SyncError after `wait_s`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while not _try_lock(descriptor):
+            if loop.time() > deadline:
+                raise SyncError(
+                    "another bridge has been pushing this workspace for a long time; try again when it is done",
+                    reason="syncBusy",
+                )
+            await asyncio.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _joined(parts: Iterable[str]) -> bytes:
+    return "\0".join(parts).encode("utf-8", "surrogateescape")
+
+
+def _unjoined(data: bytes) -> list[str]:
+    return data.decode("utf-8", "surrogateescape").split("\0") if data else []
+
+
+def _write(path: Path, data: bytes) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_bytes(data)
+    beside.replace(path)

@@ -1,0 +1,301 @@
+"""`sync = "push"`: the server's tree is made what the workspace is, through `/shell` alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rdev_bridge.model import ConflictPolicy, SyncProgress, SyncResult
+from rdev_bridge.sync.archive import ChangedMeanwhileError
+from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
+from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, digest, reconcile
+from rdev_bridge.sync.memory import (
+    TargetMemory,
+    load_scan,
+    load_target,
+    locked,
+    save_scan,
+    save_target,
+    sync_dir,
+    target_file,
+)
+from rdev_bridge.sync.peer import Peer
+from rdev_bridge.sync.plan import Plan, plan_push
+from rdev_bridge.sync.scan import Scan, link_state, rescan, scan, within
+from rdev_bridge.sync.upload import delivered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from rdev_bridge.model import Target
+    from rdev_bridge.sync.shell import Shell
+
+_ROUNDS = 12
+_STALE_ROUNDS = 3
+_LOCAL_WAIT_S = 600.0
+_LOOK_FIRST_BYTES = 1_000_000
+"""From here on a conflict should be known before the content is on its way."""
+
+
+@dataclass
+class Known:
+    """What one process remembers of its pushes, beside what is on disk."""
+
+    scans: dict[Path, Scan] = field(default_factory=dict)
+    targets: dict[Path, tuple[tuple[int, int], TargetMemory]] = field(default_factory=dict)
+
+
+@dataclass
+class Push:
+    """One push. `root` is where the server sees the workspace."""
+
+    shell: Shell
+    folder: Path
+    target: Target
+    root: str
+    changed: Collection[Path] | None
+    progress: Callable[[SyncProgress], None]
+    policy: ConflictPolicy
+    known: Known
+    _opened: bool = field(default=False, init=False)
+    _looked: bool = field(default=False, init=False)
+    _stale: int = field(default=0, init=False)
+    _kept: tuple[str, ...] = field(default=(), init=False)
+
+    async def run(self) -> SyncResult:
+        """Make the server's tree what the workspace is. Raises SyncError; nothing is half written then."""
+        self._dir = sync_dir(self.folder)
+        self._file = target_file(self.folder, self.target)
+        async with locked(self._dir / "lock", _LOCAL_WAIT_S):
+            await self._scan(self.changed)
+            self._memory = self._recall()
+            self._peer = Peer(self.shell, self.root, self._memory.client, self._memory.tools)
+            if self._memory.tools is None and not await self._open():
+                return self._result(None)
+            for _ in range(_ROUNDS):
+                try:
+                    result = await self._round()
+                except ChangedMeanwhileError:
+                    await self._scan(None)
+                    continue
+                except SyncConflictError:
+                    raise
+                except SyncError as error:
+                    # The server may not be what it was: an emptied disk, another image with other tools.
+                    if self._opened or error.reason in ("syncBusy", "syncBlocked"):
+                        raise
+                    if not await self._open():
+                        return self._result(None)
+                    continue
+                if result is not None:
+                    return result
+        raise SyncError("the files keep changing faster than they can be brought over; try again", reason="syncRace")
+
+    async def _round(self) -> SyncResult | None:
+        memory, peer, local = self._memory, self._peer, self._local.manifest
+        self._forget_ignored()
+        todo = difference(memory.base, local, memory.spared)
+        if not todo:
+            if self._looked or await peer.generation() == memory.generation:
+                self._remember(after_push(memory.base, local, memory.spared), memory.generation)
+                return self._result(None)
+            await self._look()
+            return None
+        plan = self._plan(todo)
+        worth_a_look = plan.total_bytes >= _LOOK_FIRST_BYTES and not self._looked and memory.base
+        if worth_a_look and not await self._is_as_believed(plan):
+            await self._look()
+            return None
+        expect = "*" if self._stale >= _STALE_ROUNDS else memory.generation
+        async with delivered(peer, plan, self.progress, self._dir if memory.same_machine else None) as (unpack, text):
+            self.progress(SyncProgress("apply", plan.total_bytes, plan.total_bytes, plan.files))
+            applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
+        if applied.word == "ok":
+            self._remember(after_push(memory.base, local, memory.spared), applied.generation)
+            return self._result(plan, len(todo.drop))
+        if applied.word == "busy":
+            raise SyncError(
+                f"another push to {self.root} is under way on the server (its process: {applied.generation}); "
+                "try again when it is done",
+                reason="syncBusy",
+            )
+        if applied.word == "stale":
+            self._stale += 1
+        elif plan.damaged(applied.text):
+            raise SyncError("what arrived on the server is not what was sent; is its disk full?")
+        await self._look()
+        return None
+
+    async def _scan(self, changed: Collection[Path] | None) -> None:
+        before = self.known.scans.get(self.folder)
+        file = self._dir / "scan"
+        if before is not None and changed is not None:
+            found = await asyncio.to_thread(rescan, self.folder, before, changed)
+            if found is not None:
+                self._local = self.known.scans[self.folder] = found
+                return
+        if before is None:
+            before = await asyncio.to_thread(load_scan, file)
+        hashed = 0
+
+        def tell(size: int) -> None:
+            nonlocal hashed
+            hashed += size
+            loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
+
+        loop = asyncio.get_running_loop()
+        self._local = await asyncio.to_thread(scan, self.folder, before, tell)
+        self.known.scans[self.folder] = self._local
+        if self._local.seen != before.seen or self._local.ignored != before.ignored:
+            await asyncio.to_thread(save_scan, file, self._local)
+
+    def _recall(self) -> TargetMemory:
+        """What is known of the target; read from disk only where another process wrote it."""
+        try:
+            info = self._file.stat()
+        except FileNotFoundError:
+            return TargetMemory()
+        stamp, memory = self.known.targets.get(self._file, (None, None))
+        if memory is None or stamp != (info.st_ino, info.st_mtime_ns):
+            memory = load_target(self._file)
+        return replace(memory)  # what an unfinished push believed is not kept
+
+    def _remember(self, base: Manifest, generation: str) -> None:
+        memory = self._memory
+        if (memory.base, memory.generation) == (base, generation) and self._file.exists() and not self._looked:
+            return
+        memory.base, memory.generation = base, generation
+        memory.spared = {
+            path: pair for path, pair in memory.spared.items() if self._local.manifest.get(path, "") == pair[0]
+        }
+        self._save()
+
+    def _save(self) -> None:
+        save_target(self._file, self._memory)
+        info = self._file.stat()
+        self.known.targets[self._file] = ((info.st_ino, info.st_mtime_ns), self._memory)
+
+    async def _open(self) -> bool:
+        """First contact. False: the server's folder is this very folder, and nothing has to be done."""
+        self._opened = True
+        token = secrets.token_hex(16)
+        proof = self._dir / "proof"
+        marker = self.folder / ".rdev-push" / f"here-{token[:12]}"
+        made = _put_marker(marker, token)
+        proof.touch(0o600)
+        proof.write_text(token + "\n")
+        try:
+            opened = await self._peer.open(proof, token, marker.name)
+        finally:
+            proof.unlink()
+            _take_marker(marker, made)
+        if opened.same_folder:
+            return False
+        if opened.same_machine:
+            self._refuse_overlap()
+        memory = self._memory
+        memory.tools, memory.same_machine = opened.tools, opened.same_machine
+        if opened.empty:
+            memory.base, memory.spared, memory.generation = {}, {}, opened.generation
+            self._save()
+        else:
+            self._save()
+            await self._look()
+        return True
+
+    def _refuse_overlap(self) -> None:
+        here, there = os.path.realpath(self.folder), os.path.realpath(self.root)
+        if f"{here}/".startswith(f"{there}/") or f"{there}/".startswith(f"{here}/"):
+            raise SyncError(
+                f"remote_root {self.root} and the workspace {self.folder} lie one inside the other on this machine; "
+                "choose another remote_root",
+                reason="syncBlocked",
+            )
+
+    async def _look(self) -> None:
+        """Learn what the server really holds, and decide what that means."""
+        memory, local = self._memory, self._local.manifest
+        self._forget_ignored()
+        generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys()))
+        outcome = reconcile(memory.base, local, actual, memory.spared, self.policy)
+        if outcome.blocked:
+            paths = tuple(outcome.blocked)
+            raise SyncError(
+                f"on the server these are not what they are here (a folder, a link, a device): {named(paths)}; "
+                "remove or rename them on one side",
+                reason="syncBlocked",
+            )
+        if outcome.conflicts:
+            raise SyncConflictError(tuple(outcome.conflicts))
+        memory.base, memory.spared, memory.generation = outcome.base, outcome.spared, generation
+        self._kept = tuple(outcome.kept)
+        self._looked = True
+
+    async def _is_as_believed(self, plan: Plan) -> bool:
+        """Before much is sent: is what the push touches as the last push left it?"""
+        paths = sorted({path for path in plan.looked_at if path})
+        generation, actual = await self._peer.look(paths)
+        memory = self._memory
+        return generation == memory.generation and all(actual.get(path) == memory.base.get(path) for path in paths)
+
+    def _forget_ignored(self) -> None:
+        """What the ignore rules exclude by now is no business of ours on the server either."""
+        memory, scanned = self._memory, self._local
+        for path in [path for path in memory.base if path not in scanned.manifest]:
+            if within(path, scanned.ignored):
+                del memory.base[path]
+
+    def _plan(self, todo: Difference) -> Plan:
+        seen = self._local.seen
+        return plan_push(
+            self.folder,
+            self._memory.base,
+            self._local.manifest,
+            todo,
+            size_of=lambda path: seen[path][2],
+            link_target=lambda path: _read_link(self.folder / path, self._local.manifest[path]),
+        )
+
+    def _result(self, plan: Plan | None, deleted: int = 0) -> SyncResult:
+        return SyncResult(
+            state=digest(self._local.manifest),
+            files=plan.files if plan else 0,
+            bytes=plan.total_bytes if plan else 0,
+            deleted=deleted,
+            kept=self._kept,
+            refused=tuple(f"{path}: {reason}" for path, reason in sorted(self._local.refused.items())),
+        )
+
+
+def _read_link(path: Path, state: str) -> str:
+    try:
+        target = os.readlink(path)  # noqa: PTH115 (a Path would tidy up the text)
+    except OSError:
+        raise ChangedMeanwhileError(str(path)) from None
+    if state != link_state(target):
+        raise ChangedMeanwhileError(str(path))
+    return target
+
+
+def _put_marker(marker: Path, token: str) -> bool:
+    """Leave the token in the workspace for a moment. Says whether its folder had to be made."""
+    try:
+        made = not marker.parent.is_dir()
+        marker.parent.mkdir(exist_ok=True)
+        marker.write_text(token + "\n")
+    except OSError:  # a workspace that cannot be written is not the server's writable root either
+        return False
+    return made
+
+
+def _take_marker(marker: Path, made: bool) -> None:
+    try:
+        marker.unlink(missing_ok=True)
+        if made:
+            marker.parent.rmdir()
+    except OSError:
+        return

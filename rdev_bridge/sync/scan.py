@@ -1,0 +1,265 @@
+"""What the workspace holds: one walk, and only what changed since the last one is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdev_bridge.ignore import IgnoreRules
+from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.manifest import FOLDER, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+NEVER = frozenset({".git", ".rdev-push"})
+"""Names that are never brought over: git's own, and the folder where a push keeps its state on the server."""
+
+Seen = tuple[int, int, int, int, str]
+"""A file as it was when it was hashed: mtime and ctime in ns (mtime -1: not to be trusted), size, inode, state."""
+
+_TICK_NS = 50_000_000
+_COARSE_TICK_NS = 2_000_000_000
+_BLOCK = 1 << 20
+
+
+@dataclass
+class Scan:
+    """A workspace at one moment."""
+
+    manifest: Manifest = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+    """Paths that the ignore rules exclude (the topmost of each), and names that are never brought."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Path to the reason why it cannot be brought over."""
+    rules: str = ""
+    """Which ignore rules were in force: decisions of an earlier scan hold only under the same ones."""
+
+
+def scan(folder: Path, before: Scan | None = None, hashed: Callable[[int], None] = lambda _: None) -> Scan:
+    """Walk `folder`. Files whose size, times and inode are as `before` are not read again.
+
+    A file that was changed within a clock tick of its hashing may change again without a trace in its times; such an
+    entry is not trusted the next time (git's racy entries, Documentation/technical/racy-git). `hashed` is called with
+    the bytes of each file that was read. Raises SyncError for what cannot be read.
+    """
+    return _Walk(folder, before or Scan(), hashed).run()
+
+
+def rescan(folder: Path, before: Scan, changed: Collection[Path]) -> Scan | None:
+    """The same, looking at nothing but the `changed` paths; None where only a full scan can tell.
+
+    That is so for folders, ignore files, and whatever stands in a folder that was not there.
+    """
+    root = str(folder)
+    real = os.path.realpath(root)
+    rules = IgnoreRules(real)
+    result = Scan(dict(before.manifest), dict(before.seen), before.ignored, dict(before.refused), before.rules)
+    walk = _Walk(folder, before, lambda _: None)
+    for changed_path in changed:
+        whole = os.fspath(changed_path)
+        if not whole.startswith(root + "/"):
+            return None
+        path = whole[len(root) + 1 :]
+        above, _, name = path.rpartition("/")
+        if not NEVER.isdisjoint(path.split("/")) or within(path, before.ignored):
+            continue
+        if name == ".gitignore" or (above and before.manifest.get(above) != FOLDER):
+            return None
+        if before.manifest.get(path) == FOLDER:
+            return None
+        result.manifest.pop(path, None)
+        result.seen.pop(path, None)
+        result.refused.pop(path, None)
+        try:
+            info = os.lstat(whole)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(info.st_mode):
+            return None
+        if path not in before.manifest and rules.file_ignored(f"{real}/{path}"):
+            continue
+        walk.result = result
+        walk.entry(whole, path, info)
+    return result
+
+
+def within(path: str, folders: set[str]) -> bool:
+    """Is `path` one of `folders`, or below one?"""
+    if path in folders:
+        return True
+    above = path.rpartition("/")[0]
+    return bool(above) and within(above, folders)
+
+
+class _Walk:
+    def __init__(self, folder: Path, before: Scan, hashed: Callable[[int], None]) -> None:
+        self._root = str(folder)
+        self._real = os.path.realpath(folder)
+        self._before = before
+        self._hashed = hashed
+        self._ignore = IgnoreRules(self._real)
+        self.result = Scan()
+
+    def run(self) -> Scan:
+        outer = hashlib.sha256(b"".join(_stamp(path) for path in self._ignore.outer_files())).hexdigest()
+        self.result.rules = outer
+        pending = [("", True)]
+        rules_changed = outer != self._before.rules
+        while pending:
+            path, trusted = pending.pop()
+            pending.extend(self._folder(path, trusted and not rules_changed))
+        return self.result
+
+    def _folder(self, path: str, trusted: bool) -> Iterator[tuple[str, bool]]:
+        """Take in one folder; yields those below it. `trusted`: earlier ignore decisions still hold here."""
+        prefix = f"{path}/" if path else ""
+        where = f"{self._root}/{path}" if path else self._root
+        try:
+            with os.scandir(where) as listing:
+                entries = list(listing)
+        except FileNotFoundError:
+            self.result.manifest.pop(path, None)
+            return
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        trusted = trusted and self._same_rules(entries, prefix)
+        manifest, seen, ignored = self.result.manifest, self.result.seen, self.result.ignored
+        old_manifest, old_seen, old_ignored = self._before.manifest, self._before.seen, self._before.ignored
+        for entry in entries:
+            name = entry.name
+            below = prefix + name
+            if name in NEVER:
+                ignored.add(below)
+                continue
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not (trusted and below in old_manifest) and (
+                (trusted and below in old_ignored) or self._is_ignored(below, is_folder)
+            ):
+                ignored.add(below)
+                continue
+            if is_folder:
+                manifest[below] = FOLDER
+                yield below, trusted
+                continue
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            known = old_seen.get(below)
+            if (
+                known is not None
+                and known[0] == info.st_mtime_ns
+                and known[1] == info.st_ctime_ns
+                and known[2] == info.st_size
+                and known[3] == info.st_ino
+            ):
+                seen[below] = known
+                manifest[below] = known[4]
+            else:
+                self.entry(entry.path, below, info)
+
+    def _same_rules(self, entries: list[os.DirEntry[str]], prefix: str) -> bool:
+        """Is this folder's own ignore file, or its absence, as it was?"""
+        path = f"{prefix}.gitignore"
+        before = self._before.seen.get(path)
+        for entry in entries:
+            if entry.name == ".gitignore":
+                info = entry.stat(follow_symlinks=False)
+                return before is not None and before[:4] == (
+                    info.st_mtime_ns,
+                    info.st_ctime_ns,
+                    info.st_size,
+                    info.st_ino,
+                )
+        return before is None and path not in self._before.ignored
+
+    def _is_ignored(self, path: str, is_folder: bool) -> bool:
+        whole = f"{self._real}/{path}"
+        return self._ignore.folder_ignored(whole) if is_folder else self._ignore.file_ignored(whole)
+
+    def entry(self, whole: str, path: str, info: os.stat_result) -> None:
+        """Take in a file or link, `path`, whose lstat is `info`."""
+        started_ns = time.time_ns()
+        try:
+            if stat.S_ISREG(info.st_mode):
+                state = ("x " if info.st_mode & stat.S_IXUSR else "f ") + hash_file(whole)
+                self._hashed(info.st_size)
+            elif stat.S_ISLNK(info.st_mode):
+                target = os.readlink(whole)  # noqa: PTH115 (a Path would tidy up the text)
+                reason = leads_out(self._real, path, target)
+                if reason:
+                    self.result.refused[path] = reason
+                    return
+                state = link_state(target)
+            else:
+                self.result.refused[path] = "neither a file nor a folder"
+                return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        tick_ns = _TICK_NS if info.st_ctime_ns % 1_000_000_000 else _COARSE_TICK_NS
+        racy = info.st_ctime_ns + tick_ns > started_ns
+        self.result.manifest[path] = state
+        self.result.seen[path] = (
+            -1 if racy else info.st_mtime_ns,
+            info.st_ctime_ns,
+            info.st_size,
+            info.st_ino,
+            state,
+        )
+
+
+def link_state(target: str) -> str:
+    """The state of a symbolic link to `target`."""
+    return "l " + hashlib.sha256(os.fsencode(target)).hexdigest()
+
+
+def hash_file(path: str) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with Path(path).open("rb", buffering=0) as file:
+        first = file.read(_BLOCK)
+        whole = hashlib.sha256(first)
+        while first:
+            first = file.read(_BLOCK)
+            whole.update(first)
+    return whole.hexdigest()
+
+
+def leads_out(root: str, path: str, target: str) -> str | None:
+    """Why the link at `path` with this `target` must not be brought over, or None.
+
+    It must be relative, and stay inside `root` both as it is spelt and as the file system follows it.
+    """
+    if target.startswith("/"):
+        return "an absolute link"
+    above = path.rpartition("/")[0]
+    depth = 0
+    for part in f"{above}/{target}".split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return "a link that leads out of the workspace"
+    followed = os.path.realpath(f"{root}/{above}/{target}")
+    if followed != root and not followed.startswith(root + "/"):
+        return "a link that leads out of the workspace"
+    return None
+
+
+def _stamp(path: str) -> bytes:
+    try:
+        info = Path(path).stat()
+    except OSError:
+        return b"-"
+    return f"{path}\0{info.st_mtime_ns}\0{info.st_size}\0{info.st_ino}\0".encode("utf-8", "surrogateescape")
+
+
+def _unreadable(path: str, error: OSError) -> SyncError:
+    reason = (error.strerror or str(error)).lower()
+    return SyncError(f"cannot read {printable(path) or 'the workspace'}: {reason}; fix that or put it into .gitignore")

@@ -1,0 +1,148 @@
+"""Bringing a plan's content to the server: inside the finishing call, in numbered parts, or read there directly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import tempfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdev_bridge.model import SyncProgress
+from rdev_bridge.sync.archive import gzipped, pieces, quoted, shell_stream, tar_stream, worth_compressing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from rdev_bridge.sync.peer import Peer
+    from rdev_bridge.sync.plan import Plan
+    from rdev_bridge.sync.tools import Tools
+
+_PLAIN_BYTES = 16_384
+"""Up to here gzip costs the server more time than it saves."""
+_INLINE_SHARE = 2 / 3
+_NEAR_CALLS = 3
+_FAR_CALLS = 16
+_MS_PER_CALL = 4
+
+
+@contextlib.asynccontextmanager
+async def delivered(
+    peer: Peer, plan: Plan, progress: Callable[[SyncProgress], None], local_files: Path | None
+) -> AsyncIterator[tuple[bytes, bytes]]:
+    """Get the plan there; yields the definitions of the functions `unpack` and `plan` for the finishing call.
+
+    `local_files` is a folder that the server can read as well, if there is one. Raises SyncError, and
+    ChangedMeanwhileError where a file is no longer what the scan saw.
+    """
+    tools = peer.tools
+    assert tools is not None
+    if local_files is not None:
+        with tempfile.TemporaryDirectory(dir=local_files, prefix="carry-") as carried:
+            yield await asyncio.to_thread(_write_files, Path(carried), plan, tools)
+        return
+    keep: list[str] = []
+    inline_plan = peer.plan_inline(plan.text)
+    unpack, spool = await _content(peer, plan, tools, progress, keep)
+    if spool:
+        keep.append(spool)
+    if inline_plan is not None:
+        yield unpack, inline_plan
+        return
+    text = zlib_text = plan.text
+    if tools.gzip:
+        packer = zlib.compressobj(6, wbits=31)
+        zlib_text = packer.compress(text) + packer.flush()
+    digest = hashlib.sha256(text).hexdigest()
+    name = f"{peer.client}-p{digest[:24]}"
+    await _upload(peer, name, pieces([zlib_text], tools.piece_bytes), [*keep, name], lambda _: None)
+    yield unpack, _plan_from(b"{ " + peer.joined(name) + b"; } | unzip", digest)
+
+
+def _plan_from(emit: bytes, digest: str) -> bytes:
+    """The definition of `plan` that runs what `emit` prints, once its hash is proven."""
+    return (
+        b'plan() {\n  %s >"$stage/plan"\n  case $(sha <"$stage/plan") in\n' % emit
+        + b'    %s*) . "$stage/plan" ;;\n    *) return 1 ;;\n  esac\n}\n' % digest.encode()
+    )
+
+
+def _write_files(carried: Path, plan: Plan, tools: Tools) -> tuple[bytes, bytes]:
+    data, text = carried / "data", carried / "plan"
+    with data.open("wb") as file:
+        file.writelines(_stream(plan, tools))
+    text.write_bytes(plan.text)
+    unpack = _unpack(b"cat " + quoted(str(data)), tools, gzip=False)
+    return unpack, _plan_from(b"cat " + quoted(str(text)), hashlib.sha256(plan.text).hexdigest())
+
+
+async def _content(
+    peer: Peer, plan: Plan, tools: Tools, progress: Callable[[SyncProgress], None], keep: list[str]
+) -> tuple[bytes, str | None]:
+    """The definition of `unpack`, and the name of the spooled stream that it needs."""
+    if not plan.items:
+        return b"unpack() { :; }\n", None
+    gzip = tools.gzip and plan.total_bytes > _PLAIN_BYTES and await asyncio.to_thread(worth_compressing, plan.items)
+    stream = _stream(plan, tools)
+    parts = pieces(gzipped(stream) if gzip else stream, tools.piece_bytes)
+    head = await asyncio.to_thread(lambda: list(itertools.islice(parts, 2)))
+    if len(head) == 1 and len(head[0]) <= tools.piece_bytes * _INLINE_SHARE:
+        return _unpack(peer.inline(head[0]), tools, gzip=gzip), None
+    name = f"{peer.client}-d{_identity(plan, gzip, tools)}"
+    sent = 0
+
+    def tell(count: int) -> None:
+        nonlocal sent
+        sent += count
+        progress(SyncProgress("upload", min(sent, plan.total_bytes), plan.total_bytes, plan.files))
+
+    await _upload(peer, name, itertools.chain(head, parts), [*keep, name], tell)
+    return _unpack(b"{ " + peer.joined(name) + b"; }", tools, gzip=gzip), name
+
+
+def _stream(plan: Plan, tools: Tools) -> Iterator[bytes]:
+    return tar_stream(plan.items) if tools.tar else shell_stream(plan.items, tools.encode)
+
+
+def _unpack(emit: bytes, tools: Tools, *, gzip: bool) -> bytes:
+    plain = emit + (b" | gzip -dc" if gzip else b"")
+    if tools.tar:
+        return b"unpack() { " + plain + b" | tar -xmof -; }\n"
+    return b"unpack() { " + plain + b" >unpack && . ./unpack; }\n"
+
+
+def _identity(plan: Plan, gzip: bool, tools: Tools) -> str:
+    """The same content cut in the same way has the same name, so that an upload can go on after a cut."""
+    whole = hashlib.sha256(f"1 {gzip} {tools.tar} {tools.decode} {zlib.ZLIB_RUNTIME_VERSION}".encode())
+    for item in plan.items:
+        whole.update(f"\0{item.path}\0{item.executable}\0{item.digest}".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()[:24]
+
+
+async def _upload(peer: Peer, name: str, parts: Iterable[bytes], keep: list[str], tell: Callable[[int], None]) -> None:
+    """Send the parts that the server does not have yet, several at once; memory holds only those on their way."""
+    there = await peer.have(name, keep)
+    width = max(_NEAR_CALLS, min(_FAR_CALLS, round(peer.round_trip_s * 1000 / _MS_PER_CALL)))
+    numbered = enumerate(parts)
+    turn = asyncio.Lock()
+
+    async def send() -> None:
+        while True:
+            async with turn:
+                following = await asyncio.to_thread(next, numbered, None)
+            if following is None:
+                return
+            number, part = following
+            if there.get(number) != len(part):
+                await peer.part(name, number, part)
+            tell(len(part))
+
+    try:
+        async with asyncio.TaskGroup() as senders:
+            for _ in range(width):
+                senders.create_task(send())
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
