@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from rdev_bridge.watch.polling import Poller
 from rdev_bridge.watch.tree import Digest, RawChange, Tree
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # Measured: 16 ms from write to event at these; a bigger step idles cheaper but is felt.
 _STEP_MS = 10
 _BATCH_MS = 50
-_POLL_MS = 500
 _ROUNDS = 20
 _CLOCK_SLACK_S = 1.0
 
@@ -156,13 +156,15 @@ class ChangeSource:
         for _ in range(_ROUNDS):
             git = self._rules.exclude_file
             extra = [os.path.dirname(git)] if git and os.path.isdir(os.path.dirname(git)) else []  # noqa: PTH120, PTH112
-            folders = [self._root] if recursive else self._tree.folders
+            folders = [*([self._root] if recursive else self._tree.folders), *extra]
+            if self._polling:
+                return Poller(folders)
             try:
-                return RustNotify([*folders, *extra], False, self._polling, _POLL_MS, recursive, False)
+                return RustNotify(folders, False, False, 0, recursive, False)
             except (FileNotFoundError, PermissionError):
                 self._tree.refresh()
             except (OSError, RuntimeError) as error:
-                if self._polling or not _is_limit(error):
+                if not _is_limit(error):
                     raise OSError(f"{self._root} cannot be watched: {error}") from error
                 self._polling = True
                 self._tell(self._on_polling, _LIMIT.format(folders=len(folders)))
