@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge import __version__
 from rdev_bridge.editor import life
 from rdev_bridge.editor.channel import Reader, Writer, take_over_stdio
 from rdev_bridge.editor.client import Client, client_from
+from rdev_bridge.editor.features.code_action import FIX_KIND, TASK_KIND
+from rdev_bridge.editor.features.execute_command import COMMANDS
 from rdev_bridge.editor.frames import BadFrame, FrameDecoder
-from rdev_bridge.editor.peer import Method, Peer, Phase
+from rdev_bridge.editor.peer import Method, Peer, Phase, rpc_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+_log = logging.getLogger(__name__)
 
 # LSP clients kill a server that takes longer; reliability.md gives 2 s for everything.
 _CLOSE_S = 1.4
 _DRAIN_S = 0.3
+_ERROR = 1  # MessageType
 
 
 def serve(environ: Mapping[str, str]) -> int:
@@ -47,11 +54,13 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._left: asyncio.Future[int] = self._loop.create_future()
         self._decoder = FrameDecoder()
-        self._reader = Reader(inbound, self._received, self._gone)
+        self._arrived: deque[bytes | BadFrame | _End] = deque()
+        self._is_opening = False
+        self._app: asyncio.Task[None] | None = None
+        self._reader = Reader(inbound, self._received, self._ended)
         self._writer = Writer(outbound, self._gone)
-        self.peer = Peer(self._writer.send, self._gone)
-        self.peer.requests["initialize"] = Method(dict[str, Any], self._initialize)
-        self.client = Client()
+        self._peer = Peer(self._writer.send, self._gone)
+        self._peer.requests["initialize"] = Method(dict[str, Any], self._initialize)
 
     async def run(self) -> int:
         """Serve until the editor goes in one of its ways."""
@@ -61,20 +70,77 @@ class Daemon:
         self._writer.start()
         self._reader.start()
         code = await self._left
+        self._writer.abandon()
+        if self._app is not None:
+            await asyncio.wait([self._app], timeout=_CLOSE_S)
         self._writer.drain(_DRAIN_S)
         return code
 
+    # ── what arrives, in its order ──
+
     def _received(self, data: bytes) -> None:
-        for item in self._decoder.feed(data):
-            if self._left.done():
-                return
-            if isinstance(item, BadFrame):
-                self.peer.bad_frame(item.reason)
+        self._arrived.extend(self._decoder.feed(data))
+        self._go_on()
+
+    def _ended(self) -> None:
+        self._arrived.append(_End())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._arrived and not self._is_opening and not self._left.done():
+            item = self._arrived.popleft()
+            if isinstance(item, _End):
+                self._gone()
+            elif isinstance(item, BadFrame):
+                self._peer.bad_frame(item.reason)
             else:
-                self.peer.receive(item)
+                self._peer.receive(item)
+
+    # ── the beginning ──
+
+    def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
+        client = client_from(params)
+        if client.process_id is not None:
+            life.watch_process(client.process_id, self._gone_in_thread)
+        self._is_opening = True
+        self._app = self._peer.spawn(self._live(client))
+        return {
+            "capabilities": capabilities_for(client),
+            "serverInfo": {"name": "rdev-bridge", "version": __version__},
+        }
+
+    async def _live(self, client: Client) -> None:
+        """The app, from after the answer to `initialize` until the editor goes; messages wait until it stands."""
+        from rdev_bridge.editor.session import Session
+        from rdev_bridge.editor.surface import Surface
+
+        session = Session(self._peer, self._writer, client)
+        surface = Surface(session)
+        try:
+            from rdev_bridge.app import App
+
+            folders = client.folders or (Path.cwd(),)
+            async with App(folders, environ=self._environ, observers=[session.face, session.watching]) as app:
+                await session.opened(app)
+                self._serve_with(surface.requests(), surface.notifications())
+                await asyncio.wait([self._left])
+                await session.watching.close()
+        except Exception as error:
+            _log.exception("the app failed")
+            told = rpc_error(error)
+            self._peer.notify("window/showMessage", {"type": _ERROR, "message": f"rdev-bridge: {told.message}"})
+            self._serve_with(dict.fromkeys(surface.requests(), Method(Any, _always(told))), {})
+
+    def _serve_with(self, requests: dict[str, Method], notifications: dict[str, Method]) -> None:
+        self._peer.requests |= requests
+        self._peer.notifications |= notifications
+        self._is_opening = False
+        self._go_on()
+
+    # ── the end ──
 
     def _gone(self) -> None:
-        self._leave(0 if self.peer.phase is Phase.SHUT_DOWN else life.EXIT_GONE)
+        self._leave(0 if self._peer.phase is Phase.SHUT_DOWN else life.EXIT_GONE)
 
     def _gone_in_thread(self) -> None:
         self._loop.call_soon_threadsafe(self._gone)
@@ -83,11 +149,28 @@ class Daemon:
         if not self._left.done():
             self._left.set_result(code)
 
-    def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
-        self.client = client_from(params)
-        if self.client.process_id is not None:
-            life.watch_process(self.client.process_id, self._gone_in_thread)
-        return {
-            "capabilities": {"experimental": {"rdev": {"version": 1}}},
-            "serverInfo": {"name": "rdev-bridge", "version": __version__},
-        }
+
+class _End:
+    """Stdin's end, which must not overtake what came before it."""
+
+
+def _always(error: Exception) -> Callable[[Any], Any]:
+    """A handler for the time in which nothing works but the reason is known."""
+
+    def refuse(_: Any) -> Any:
+        raise error
+
+    return refuse
+
+
+def capabilities_for(client: Client) -> dict[str, Any]:
+    """What `initialize` answers. Documents are not synchronised: what counts is what was saved."""
+    return {
+        "positionEncoding": client.position_encoding,
+        "textDocumentSync": {"openClose": True, "change": 0, "save": {"includeText": False}},
+        "codeLensProvider": {"resolveProvider": False},
+        "codeActionProvider": {"codeActionKinds": [FIX_KIND, TASK_KIND]},
+        "executeCommandProvider": {"commands": list(COMMANDS)},
+        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+        "experimental": {"rdev": {"version": 1}},
+    }

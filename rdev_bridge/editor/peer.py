@@ -109,6 +109,7 @@ class Peer:
     def receive(self, body: bytes) -> None:
         """Take one message body in; never raises."""
         try:
+            body.decode()  # raw params are decoded later, or never; what is no UTF-8 is no JSON (RFC 8259, 8.1)
             message = _decode_message(body)
         except msgspec.ValidationError:
             self._refuse(b"null", INVALID_REQUEST, "a message is one JSON object (LSP has no batches)")
@@ -123,12 +124,15 @@ class Peer:
 
     def _dispatch(self, message: _Message) -> None:
         raw_id = None if message.id is msgspec.UNSET else bytes(message.id)
-        if raw_id is not None and raw_id[:1] not in b'"-0123456789':
+        answered = message.result is not msgspec.UNSET or message.error is not msgspec.UNSET
+        if message.method is msgspec.UNSET and answered:
+            self._take_answer(raw_id, message)
+        elif raw_id is not None and raw_id[:1] not in b'"-0123456789':
             self._refuse(b"null", INVALID_REQUEST, "the id of a message is a string or a number")
         elif message.jsonrpc != "2.0":
             self._refuse(raw_id or b"null", INVALID_REQUEST, 'a message says "jsonrpc": "2.0"')
         elif message.method is msgspec.UNSET:
-            self._take_answer(raw_id, message)
+            self._refuse(raw_id or b"null", INVALID_REQUEST, "a message has a method, a result or an error")
         elif not isinstance(message.method, str):
             self._refuse(raw_id or b"null", INVALID_REQUEST, "the method of a message is a string")
         elif raw_id is None:
@@ -234,13 +238,9 @@ class Peer:
             self._asked.pop(raw_id, None)
 
     def _take_answer(self, raw_id: bytes | None, message: _Message) -> None:
-        answered = message.result is not msgspec.UNSET or message.error is not msgspec.UNSET
-        if raw_id is None or not answered:
-            self._refuse(raw_id or b"null", INVALID_REQUEST, "a message has a method, a result or an error")
-            return
-        waiting = self._asked.get(raw_id)
+        waiting = self._asked.get(raw_id or b"null")
         if waiting is None or waiting.done():
-            return  # answered after its time limit
+            return  # nothing of ours, or answered after its time limit
         if message.error is not msgspec.UNSET and bytes(message.error) != b"null":
             waiting.set_exception(Unanswered(f"the editor refused: {bytes(message.error)[:200]!r}"))
         elif message.result is not msgspec.UNSET:
@@ -290,5 +290,5 @@ def _typed(params: msgspec.Raw | msgspec.UnsetType, wanted: Any) -> Any:
         return None
     try:
         return msgspec.json.decode(raw, type=wanted)
-    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise RpcError(INVALID_PARAMS, f"bad params: {str(error).replace('`$.', '`')}") from None

@@ -70,7 +70,11 @@ class Editor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **(environ or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+                **(environ or {}),
+            },
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

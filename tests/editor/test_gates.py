@@ -29,7 +29,7 @@ BAD_MESSAGES = [
     (framed(b"\xff\xfe{}"), None, -32700),
     (framed(b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"t":"\xff"}}'), None, -32700),
     (framed(b'{"jsonrpc":"2.0","id":7,"method":"rdev/run","params":{"task":"\\ud800"}}'), None, -32700),
-    (framed(b"[" * 100_000), None, -32700),
+    (framed(b"[" * 100_000), None, -32600),
     (framed(b'{"a":' * 50_000), None, -32700),
     (framed(b"[]"), None, -32600),
     (framed(b'[{"jsonrpc":"2.0","id":1,"method":"rdev/tasks"}]'), None, -32600),

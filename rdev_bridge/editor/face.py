@@ -1,0 +1,116 @@
+"""The editor as an observer of runs: each event of a run's life becomes the messages that this client understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rdev_bridge.editor.features.log_message import LogView
+from rdev_bridge.editor.features.output import output_frames
+from rdev_bridge.editor.features.progress import Progress
+from rdev_bridge.editor.features.runs import run_for_editor
+from rdev_bridge.editor.peer import notification
+from rdev_bridge.editor.sanitize import plain
+from rdev_bridge.editor.wording import ending, title_of
+from rdev_bridge.model import Outcome, Trigger, TriggerKind
+from rdev_bridge.wire import connection_to_wire, trigger_to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rdev_bridge.editor.channel import Writer
+    from rdev_bridge.editor.client import Client
+    from rdev_bridge.editor.peer import Peer
+    from rdev_bridge.model import Connection, Run
+    from rdev_bridge.runs.observer import OutputBatch
+
+_ERROR, _INFO, _LOG = 1, 3, 4  # MessageType
+_TOLD_BY_MESSAGE = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST, Outcome.ERROR})
+
+
+class EditorFace:
+    """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace."""
+
+    def __init__(self, peer: Peer, writer: Writer, client: Client, runs_changed: Callable[[], None]) -> None:
+        self._peer, self._writer, self._client = peer, writer, client
+        self._runs_changed = runs_changed
+        self.progress = Progress(peer)
+        self._logs: dict[str, LogView] = {}
+        self._started: set[str] = set()
+
+    def knows(self, run_id: str) -> bool:
+        """Whether this editor was told of the run, and not yet of its end."""
+        return run_id in self._started
+
+    async def run_queued(self, run: Run) -> None:
+        """Nothing to say but that the lenses are not what they were."""
+        del run
+        self._runs_changed()
+
+    async def run_started(self, run: Run, trigger: Trigger) -> None:
+        """Say so at once: control messages go ahead of other runs' output."""
+        self._started.add(run.run_id)
+        if self._client.rdev:
+            started = {"run": run_for_editor(run), "trigger": trigger_to_wire(trigger)}
+            self._peer.notify("rdev/runStarted", started)
+        else:
+            view = self._logs[run.run_id] = LogView(run)
+            self._writer.send(view.started(run))
+        if self._client.progress:
+            self.progress.started(run)
+        self._runs_changed()
+
+    async def output(self, run: Run, batch: OutputBatch) -> None:
+        """Hand the lines on; returns once there is room, which is the backpressure."""
+        if self._client.rdev:
+            for body in output_frames(run.run_id, batch.seq, batch.lines):
+                await self._writer.send_output(body)
+        elif (view := self._logs.get(run.run_id)) is not None:
+            message = view.output([line for chunk in batch.lines for line in chunk.lines])
+            if message is not None:
+                await self._writer.send_output(message)
+        if self._client.progress and batch.lines and batch.lines[-1].lines:
+            self.progress.output(run, batch.lines[-1].lines[-1])
+
+    async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
+        """In the output's lane, where the lines would have been."""
+        if self._client.rdev:
+            gap = {"runId": run.run_id, "seq": seq, "missing": missing}
+            await self._writer.send_output(notification("rdev/outputGap", gap))
+        else:
+            many = "some lines" if missing is None else f"{missing:,} lines"
+            self._log(f"[{title_of(run)}] the server no longer has {many} of this run's output")
+
+    async def run_finished(self, run: Run) -> None:
+        """After all of the run's output, exactly once for each start."""
+        if run.run_id not in self._started:
+            await self.run_started(run, Trigger(TriggerKind.REQUEST))
+        self._started.discard(run.run_id)
+        self.progress.finished(run)
+        if self._client.rdev:
+            await self._writer.send_output(notification("rdev/runFinished", {"run": run_for_editor(run)}))
+        else:
+            view = self._logs.pop(run.run_id)
+            await self._writer.send_output(view.finished(run))
+            self._tell_end(run)
+        self._runs_changed()
+
+    async def connection_changed(self, connection: Connection) -> None:
+        """How the server is doing."""
+        if self._client.rdev:
+            self._peer.notify("rdev/connection", connection_to_wire(connection))
+        else:
+            self._log(f"{connection.server}: {connection.state.value}. {plain(connection.message or '')}".strip())
+
+    def _tell_end(self, run: Run) -> None:
+        """A failure is worth a message; success only where nothing else showed the run."""
+        if run.outcome in _TOLD_BY_MESSAGE:
+            kind = _ERROR
+        elif run.outcome is Outcome.SUCCEEDED and not self._client.progress:
+            kind = _INFO
+        else:
+            return
+        text = f"{title_of(run)} {ending(run)}. Output: {run.log_path}"
+        self._peer.notify("window/showMessage", {"type": kind, "message": text})
+
+    def _log(self, text: str) -> None:
+        self._peer.notify("window/logMessage", {"type": _LOG, "message": text})

@@ -1,0 +1,190 @@
+"""What the features share: one editor, one app, and the state between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rdev_bridge.editor.face import EditorFace
+from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic
+from rdev_bridge.editor.features.settings_file import SettingsWatch
+from rdev_bridge.editor.features.trust import TrustQuestion
+from rdev_bridge.editor.peer import Unanswered
+from rdev_bridge.editor.watching import Watching
+from rdev_bridge.errors import UsageError
+from rdev_bridge.model import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rdev_bridge.app import App
+    from rdev_bridge.editor.channel import Writer
+    from rdev_bridge.editor.client import Client
+    from rdev_bridge.editor.peer import Peer
+    from rdev_bridge.model import Run, RunRequest, Task
+    from rdev_bridge.runs import Submission
+    from rdev_bridge.watch.watcher import WatchNotice
+
+_SETTINGS = "settings"
+_REQUESTS_KEPT = 200
+_WARNING = 2  # MessageType
+
+
+class Session:
+    """One conversation, from `initialize` to its end."""
+
+    app: App
+
+    def __init__(self, peer: Peer, writer: Writer, client: Client) -> None:
+        self.peer, self.client = peer, client
+        self.face = EditorFace(peer, writer, client, self.refresh_lenses)
+        self.trust = TrustQuestion(peer, client, self.grant_trust)
+        self.watching = Watching(
+            submit=self.submit,
+            is_trusted=self.is_trusted,
+            notice=self._notice,
+            stale=lambda _: None,
+            untrusted=self.trust.ask_once,
+        )
+        self.diagnostics = DiagnosticsPublisher(peer)
+        self._requests: dict[str, RunRequest] = {}
+        self._refreshing = self._refresh_again = False
+
+    async def opened(self, app: App) -> None:
+        """The app stands; requests may come."""
+        self.app = app
+        self._settings = SettingsWatch(app.folders, self.reload)
+        await self._watch_tasks()
+
+    # ── settings ──
+
+    def initialized(self, _: None) -> None:
+        """From here on the client takes requests."""
+        self._show_settings_errors()
+        if self.client.watches_files:
+            self.peer.spawn(self._register_file_watch())
+        else:
+            self.peer.spawn(self._settings.poll())
+
+    async def _register_file_watch(self) -> None:
+        options = {"watchers": [{"globPattern": "**/rdev.toml"}]}
+        wanted = {"id": "rdev-settings", "method": "workspace/didChangeWatchedFiles", "registerOptions": options}
+        try:
+            await self.peer.ask("client/registerCapability", {"registrations": [wanted]})
+        except Unanswered:
+            await self._settings.poll()
+
+    def reload(self) -> None:
+        """Read every `rdev.toml` again; where one is wrong its last good tasks stay, and it says what is wrong."""
+        self.app.reload()
+        self._show_settings_errors()
+        self.peer.spawn(self._watch_tasks())
+        self.tasks_changed()
+
+    def tasks_changed(self) -> None:
+        """Tell the editor that what it knows of the tasks is old."""
+        if self.client.rdev:
+            self.peer.notify("rdev/tasksChanged", {})
+        self.refresh_lenses()
+
+    def _show_settings_errors(self) -> None:
+        errors = self.app.settings_errors()
+        for path in {*self.diagnostics.files_of(_SETTINGS), *errors}:
+            wrong = [settings_diagnostic(errors[path])] if path in errors else []
+            self.diagnostics.set(_SETTINGS, path, wrong)
+
+    async def change_folders(self, added: Sequence[Path], removed: Sequence[Path]) -> None:
+        """`workspace/didChangeWorkspaceFolders`."""
+        kept = [folder for folder in self.app.folders if folder not in removed]
+        await self.app.set_folders([*kept, *(folder for folder in added if folder not in kept)])
+        self._settings.folders = self.app.folders
+        self.reload()
+
+    def file_changed(self, path: Path) -> None:
+        """A file that the client watches for us."""
+        if path.name == "rdev.toml":
+            self._settings.check()
+
+    # ── watch and trust ──
+
+    def saved(self, path: Path) -> None:
+        """`textDocument/didSave`: the quickest word of a change there is."""
+        self.file_changed(path)
+        self.watching.saved(path)
+
+    async def _watch_tasks(self) -> None:
+        try:
+            await self.watching.set_tasks(self.app.tasks())
+        except (OSError, UsageError) as error:
+            self.peer.notify("window/showMessage", {"type": _WARNING, "message": f"Watching failed: {error}"})
+
+    async def watch(self, task: Task, enabled: bool) -> bool:
+        """`rdev/watch`. Raises UsageError for patterns that cannot be watched."""
+        watching = await self.watching.switch(task, enabled)
+        self.tasks_changed()
+        return watching
+
+    def is_trusted(self, folder: Path) -> bool:
+        """Whether the editor vouches for the workspace, or its user trusted it as it is now."""
+        return self.client.trusted or self.app.is_trusted(folder)
+
+    async def grant_trust(self, folder: Path) -> bool:
+        """`rdev/trust`."""
+        self.app.trust(folder)
+        await self.watching.trust_changed()
+        self.tasks_changed()
+        return self.is_trusted(folder)
+
+    def _notice(self, notice: WatchNotice) -> None:
+        self.peer.notify("window/showMessage", {"type": _WARNING, "message": notice.message})
+
+    # ── runs ──
+
+    def runs(self) -> list[Run]:
+        """All that are known, newest first."""
+        return self.app.runner.runs()
+
+    def own_runs(self) -> list[Run]:
+        """Those of this editor that have not ended."""
+        return [run for run in self.runs() if run.state is not RunState.FINISHED and self.face.knows(run.run_id)]
+
+    def submit(self, request: RunRequest) -> Submission:
+        """Hand a wish to the runner, and keep it for `rdev.rerun`."""
+        submission = self.app.runner.submit(request)
+        self._requests[submission.run_id] = request
+        if len(self._requests) > _REQUESTS_KEPT:
+            del self._requests[next(iter(self._requests))]
+        return submission
+
+    def request_of(self, run: Run) -> RunRequest | None:
+        """What this editor asked for, if the run was its wish."""
+        return self._requests.get(run.run_id)
+
+    def cancel(self, run: Run) -> bool:
+        """Ask for the run's end; the editor sees at once that it was asked for."""
+        accepted = self.app.runner.cancel(run.run_id)
+        if accepted:
+            self.face.progress.cancelling(run.run_id)
+        return accepted
+
+    # ── lenses ──
+
+    def refresh_lenses(self) -> None:
+        """Ask the client to ask again; one request at a time, however often things change."""
+        if not self.client.lens_refresh:
+            return
+        if self._refreshing:
+            self._refresh_again = True
+            return
+        self._refreshing = True
+        self.peer.spawn(self._refresh())
+
+    async def _refresh(self) -> None:
+        try:
+            await self.peer.ask("workspace/codeLens/refresh", None)
+        except Unanswered:
+            self._refresh_again = False
+        self._refreshing = False
+        if self._refresh_again:
+            self._refresh_again = False
+            self.refresh_lenses()

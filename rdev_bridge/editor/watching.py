@@ -1,0 +1,152 @@
+"""Which tasks run again by themselves, folder by folder, and with whose consent.
+
+A task with `watch` patterns is on by itself in a trusted folder. Any task can be switched on by its name, which is
+consent to that task as it is written now: when its text changes in an untrusted folder, it is off again.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from rdev_bridge.model import RunRequest
+from rdev_bridge.watch.globs import compile_globs
+from rdev_bridge.watch.watcher import Watch, WatchNotice, WorkspaceWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from rdev_bridge.model import Run, Task, Trigger
+    from rdev_bridge.runs import Submission
+
+
+class Watching:
+    """The watchers of one session, and a `RunObserver` for them.
+
+    `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        submit: Callable[[RunRequest], Submission],
+        is_trusted: Callable[[Path], bool],
+        notice: Callable[[WatchNotice], None],
+        stale: Callable[[str], None],
+        untrusted: Callable[[Path], None],
+    ) -> None:
+        self._submit, self._is_trusted = submit, is_trusted
+        self._notice, self._stale, self._untrusted = notice, stale, untrusted
+        self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
+        self._tasks: dict[tuple[Path, str], Task] = {}
+        self._named: dict[tuple[Path, str], bool] = {}
+
+    # ── what is on ──
+
+    def is_on(self, task: Task) -> bool:
+        """Whether a change of its files starts it."""
+        key = (task.folder, task.name)
+        return self._named.get(key, bool(task.watch) and self._is_trusted(task.folder))
+
+    async def set_tasks(self, tasks: Iterable[Task]) -> None:
+        """The tasks there are now. Raises OSError or UsageError where something cannot be watched."""
+        now = {(task.folder, task.name): task for task in tasks}
+        for key in [key for key in self._named if key not in now]:
+            del self._named[key]
+        for key, task in now.items():
+            before = self._tasks.get(key)
+            is_same = before is None or _text(before) == _text(task)
+            if self._named.get(key) and not is_same and not self._is_trusted(task.folder):
+                del self._named[key]
+        self._tasks = now
+        await self._apply()
+
+    async def switch(self, task: Task, enabled: bool) -> bool:
+        """Turn one task on or off, by its name. Starts nothing."""
+        self._named[task.folder, task.name] = enabled
+        await self._apply()
+        return enabled
+
+    async def trust_changed(self) -> None:
+        """A folder became trusted, or is so no more."""
+        await self._apply()
+
+    async def close(self) -> None:
+        """Watch nothing any more."""
+        for folder in list(self._watchers):
+            await self._stop(folder)
+
+    async def _apply(self) -> None:
+        wanted: dict[Path, dict[str, Watch]] = {}
+        for (folder, name), task in self._tasks.items():
+            if task.watch or self.is_on(task):
+                request = RunRequest(folder=folder, task=task)
+                wanted.setdefault(folder, {})[name] = Watch(request, task.watch, self.is_on(task))
+        for folder in self._watchers.keys() - wanted.keys():
+            await self._stop(folder)
+        for folder, watches in wanted.items():
+            (await self._watcher(folder)).set_watches(watches)
+
+    async def _watcher(self, folder: Path) -> WorkspaceWatcher:
+        if folder not in self._watchers:
+            watcher = WorkspaceWatcher(
+                folder,
+                submit=self._submit,
+                notice=self._notice,
+                stale=self._stale,
+                changed=lambda paths: self._look_for_untrusted(folder, paths),
+            )
+            stack = AsyncExitStack()
+            await stack.enter_async_context(watcher)
+            self._watchers[folder] = watcher, stack
+        return self._watchers[folder][0]
+
+    async def _stop(self, folder: Path) -> None:
+        _, stack = self._watchers.pop(folder)
+        await stack.aclose()
+
+    def _look_for_untrusted(self, folder: Path, paths: list[Path]) -> None:
+        if self._is_trusted(folder):
+            return
+        for (where, name), task in self._tasks.items():
+            if where == folder and task.watch and (folder, name) not in self._named:
+                matches = compile_globs(task.watch)
+                if any(matches(path.relative_to(folder).as_posix()) for path in paths):
+                    self._untrusted(folder)
+                    return
+
+    # ── what happens ──
+
+    def saved(self, path: Path) -> None:
+        """`textDocument/didSave`."""
+        for folder, (watcher, _) in self._watchers.items():
+            if path.is_relative_to(folder):
+                watcher.saved(path)
+
+    async def run_queued(self, run: Run) -> None:
+        """As a `RunObserver`."""
+
+    async def run_started(self, run: Run, trigger: Trigger) -> None:
+        """As a `RunObserver`."""
+        for watcher, _ in self._watchers.values():
+            await watcher.run_started(run, trigger)
+
+    async def output(self, run: Run, batch: object) -> None:
+        """As a `RunObserver`."""
+
+    async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
+        """As a `RunObserver`."""
+
+    async def run_finished(self, run: Run) -> None:
+        """As a `RunObserver`."""
+        for watcher, _ in self._watchers.values():
+            await watcher.run_finished(run)
+
+    async def connection_changed(self, connection: object) -> None:
+        """As a `RunObserver`."""
+
+
+def _text(task: Task) -> tuple[object, ...]:
+    """What decides which code runs."""
+    return task.command, task.cwd, dict(task.env), task.sync, task.depends_on, task.server

@@ -1,0 +1,113 @@
+"""Run on save and the trust it needs, through the real daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rdev_bridge.editor.features.trust import NOT_NOW, TRUST
+from tests.editor.conftest import RDEV
+from tests.editor.editor import Editor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUIET = ("rdev/connection", "rdev/tasksChanged")
+ASKING: dict[str, Any] = {**RDEV, "window": {"showMessage": {}}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    (made / "src").mkdir(parents=True)
+    (made / "rdev.toml").write_text('[tasks.check]\ncommand = "cat src/a.txt"\nwatch = ["src/**"]\n')
+    (made / "src" / "a.txt").write_text("one\n")
+    return made
+
+
+def save(editor: Editor, path: Path, text: str) -> None:
+    path.write_text(text)
+    editor.notify("textDocument/didSave", {"textDocument": {"uri": path.as_uri()}})
+
+
+def run_of(editor: Editor, kind: str) -> list[str]:
+    started = editor.expect("rdev/runStarted")
+    assert started["trigger"]["kind"] == kind
+    stdout, _, _ = editor.output_of(started["run"]["runId"])
+    return stdout
+
+
+def test_a_save_runs_the_task_once_in_a_trusted_workspace(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
+        [task] = editor.call("rdev/tasks")["tasks"]
+        assert (task["watching"], task["trusted"]) == (True, True)
+        save(editor, folder / "src" / "a.txt", "two\n")
+        started = editor.expect("rdev/runStarted")
+        assert started["trigger"] == {"kind": "save", "files": [(folder / "src" / "a.txt").as_uri()]}
+        assert editor.output_of(started["run"]["runId"])[0] == ["two"]
+
+
+def test_a_change_from_outside_runs_it_too(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
+        editor.call("rdev/tasks")
+        (folder / "src" / "a.txt").write_text("three\n")
+        assert run_of(editor, "change") == ["three"]
+
+
+def test_nothing_starts_by_itself_in_a_stranger_s_workspace(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV)
+        [task] = editor.call("rdev/tasks")["tasks"]
+        assert (task["watching"], task["trusted"]) == (False, False)
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert "rdev.trust" in editor.expect("window/showMessage")["message"]
+        assert editor.call("rdev/runs")["runs"] == []
+        assert editor.execute("rdev.trust") == {"trusted": True}
+        save(editor, folder / "src" / "a.txt", "three\n")
+        assert run_of(editor, "save") == ["three"]
+
+
+@pytest.mark.parametrize("answer", [TRUST, NOT_NOW])
+def test_the_editor_s_user_is_asked_once(folder: Path, answer: str) -> None:
+    answers = {"window/showMessageRequest": {"title": answer}}
+    with Editor(folder, ignored=QUIET, answers=answers) as editor:
+        editor.initialize(capabilities=ASKING)
+        editor.call("rdev/tasks")
+        for _ in range(2):
+            save(editor, folder / "src" / "a.txt", "two\n")
+            editor.call("rdev/tasks")
+        if answer == TRUST:
+            editor.expect("rdev/tasksChanged")
+            save(editor, folder / "src" / "a.txt", "four\n")
+            assert run_of(editor, "save") == ["four"]
+        else:
+            assert editor.call("rdev/runs")["runs"] == []
+        assert [request["method"] for request in editor.asked] == ["window/showMessageRequest"]
+
+
+def test_watching_by_name_is_consent_to_that_task_as_it_stands(folder: Path) -> None:
+    with Editor(folder, ignored=(*QUIET, "window/showMessage")) as editor:
+        editor.initialize(capabilities=RDEV)
+        assert editor.call("rdev/watch", {"task": "check", "enabled": True}) == {"watching": True}
+        assert editor.call("rdev/runs")["runs"] == []
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert run_of(editor, "save") == ["two"]
+        editor.seen("rdev/tasksChanged")
+        changed = '[tasks.check]\ncommand = "echo something else"\nwatch = ["src/**"]\n'
+        save(editor, folder / "rdev.toml", changed)
+        editor.expect("rdev/tasksChanged")
+        assert editor.call("rdev/tasks")["tasks"][0]["watching"] is False
+        save(editor, folder / "src" / "a.txt", "three\n")
+        assert len(editor.call("rdev/runs")["runs"]) == 1
+
+
+def test_watching_can_be_switched_off(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
+        assert editor.execute("rdev.watch", "check") == {"watching": False}
+        lenses = editor.call("textDocument/codeLens", {"textDocument": {"uri": (folder / "rdev.toml").as_uri()}})
+        assert [lens["command"]["title"] for lens in lenses] == ["▶ Run check", "Watch"]
+        assert editor.execute("rdev.watch", "check", True) == {"watching": True}
