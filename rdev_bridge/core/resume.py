@@ -1,0 +1,347 @@
+"""How a stream is kept: when to connect again, from where, and what of it was seen before. Events in, decisions out.
+
+No clock and no randomness of its own: every `now_s` is a monotonic time in seconds, `jitter` gives numbers in [0, 1).
+A laptop that sleeps stops that clock, so a night in a bag counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from operator import lt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The figures of the resume; tests use small ones."""
+
+    first_delay_s: float = 0.2
+    longest_delay_s: float = 30.0
+    longest_server_delay_s: float = 300.0
+    """A `Retry-After` beyond this is not waited for in full: the server may be back long before."""
+    give_up_after_s: float = 600.0
+    """Lost after this long without one properly opened stream, counted in time that this machine was awake."""
+    silence_s: float = 60.0
+    """The watchdog before the server's heartbeat is known."""
+    heartbeats_missed: float = 3.0
+    shortest_silence_s: float = 3.0
+    longest_silence_s: float = 120.0
+    remembered_ids: int = 16384
+    offline_after: int = 3
+    """Attempts in a row that reached nobody before the user is told "offline"."""
+
+
+DEFAULT_POLICY = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Connect again after `delay_s`; `reached` is false where nobody answered several times in a row."""
+
+    delay_s: float
+    attempt: int
+    why: str
+    reached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The end of the command cannot be learnt any more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What of a batch is new: `keep` is None for all of it, else one flag an event.
+
+    `missing` events were lost before it (0: none). `unsafe` says that with this batch a resume became impossible.
+    """
+
+    keep: list[bool] | None = None
+    missing: int = 0
+    unsafe: bool = False
+
+
+Decision = Wait | GiveUp
+
+_ADVICE = {
+    401: "the server refuses the key (401); `rdev-bridge login` stores a new one",
+    403: "the key may not read this command (403); ask who runs the server for access to the project",
+    404: "the server does not know this command any more (404): it was restarted or has forgotten it",
+    410: "the server has thrown this command's output away (410)",
+}
+_TRY_AGAIN = frozenset({408, 425, 429})
+
+
+def advice_for(status: int) -> str:
+    """What a final status means to the person who reads it."""
+    return _ADVICE.get(status, f"the server refuses the stream with status {status}")
+
+
+def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
+    """`Retry-After` in seconds, from either form (RFC 9110, 10.2.3); None where there is none or it says nothing."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+class Resume:
+    """The state of one stream over all its connections.
+
+    Call `opened` when the server answers 200, `heard` for events that carry no content,
+    `admit` for events that do, and `broke`, `refused` or `unreachable` when a connection ends; they decide.
+    """
+
+    def __init__(
+        self, after: str | None, now_s: float, jitter: Callable[[], float], policy: Policy = DEFAULT_POLICY
+    ) -> None:
+        self.position = after
+        """The id to send as `Last-Event-ID`; None to start from the beginning."""
+        self.server_retry_ms: int | None = None
+        self.policy = policy
+        self._jitter = jitter
+        self._attempt = 0
+        self._unreached = 0
+        self._last_open_s = now_s
+        self.delivered = after is not None
+        """Whether any output was handed on, now or before `after`."""
+        self._unsafe = False
+        self._resumed = after is not None
+        self._connected = False
+        self._opened_s = now_s
+        self._heartbeat_at_s: float | None = None
+        self._heartbeat_every_s: float | None = None
+        self._seen = _Seen(after, policy.remembered_ids)
+
+    # -- while connected
+
+    def opened(self, now_s: float) -> bool:
+        """A stream stands. Says whether it goes on from an earlier one."""
+        resumed, self._connected = self._connected, True
+        if resumed:
+            self._resumed = True
+        if self._resumed:
+            self._seen.reconnected()
+        self._last_open_s = self._opened_s = now_s
+        self._heartbeat_at_s = None
+        self._unreached = 0
+        return resumed
+
+    def heard(self, event_id: str, now_s: float, *, heartbeat: bool) -> None:
+        """An event without content came. Its id counts, but never moves the position."""
+        if event_id:
+            self._seen.passed(event_id)
+        if not heartbeat:
+            return
+        if self._heartbeat_at_s is not None:
+            self._heartbeat_every_s = max(self._heartbeat_every_s or 0.0, now_s - self._heartbeat_at_s)
+        self._heartbeat_at_s = now_s
+
+    def silence_s(self) -> float:
+        """How long a read may wait before the connection must be taken for dead; any byte ends the wait."""
+        policy, every_s = self.policy, self._heartbeat_every_s
+        if every_s is None:
+            return policy.silence_s
+        return min(max(every_s * policy.heartbeats_missed, policy.shortest_silence_s), policy.longest_silence_s)
+
+    def admit(self, ids: Sequence[str]) -> Admission:
+        """Decide about events with content; `ids` are their own ids, "" for an event that carries none."""
+        was_unsafe = self._unsafe
+        verdict = self._seen.admit(ids)
+        if verdict.keep is None or any(verdict.keep):
+            self._attempt = 0
+            self.delivered = True
+        self._unsafe = was_unsafe or not ids[-1] or self._seen.ambiguous
+        if ids[-1] and (verdict.keep is None or verdict.keep[-1]):
+            self.position = ids[-1]
+        return Admission(verdict.keep, verdict.missing, unsafe=self._unsafe and not was_unsafe)
+
+    # -- when a connection ends
+
+    def broke(self, now_s: float, why: str) -> Decision:
+        """The stream ended before `complete`: an end of file, a reset, or silence."""
+        if self._unsafe:
+            return GiveUp(
+                f"{why}, and this server does not number its events, so that going on could lose or double output"
+            )
+        if now_s - self._opened_s > self.policy.longest_delay_s:
+            self._attempt = 0
+        return self._again(now_s, why)
+
+    def refused(self, now_s: float, status: int, server_delay_s: float | None) -> Decision:
+        """The server answered with something else than a stream."""
+        self._unreached = 0
+        if status == 204:
+            return GiveUp("the server says that nothing more will come, but never told how the command ended")
+        if status in _TRY_AGAIN or status >= 500:
+            return self._again(now_s, f"the server answers {status}", server_delay_s)
+        return GiveUp(advice_for(status))
+
+    def unreachable(self, now_s: float, why: str) -> Decision:
+        """Nobody answered: refused, no route, no such name, a handshake that failed."""
+        self._unreached += 1
+        return self._again(now_s, why)
+
+    def _again(self, now_s: float, why: str, server_delay_s: float | None = None) -> Decision:
+        policy = self.policy
+        if now_s - self._last_open_s > policy.give_up_after_s:
+            minutes = policy.give_up_after_s / 60
+            return GiveUp(f"{why}; given up after {minutes:.0f} minutes. The command may still be running there")
+        self._attempt += 1
+        first_s = policy.first_delay_s
+        if self.server_retry_ms is not None:
+            first_s = min(self.server_retry_ms / 1000, policy.longest_delay_s)
+        ceiling_s = min(first_s * 2.0 ** min(self._attempt - 1, 20), policy.longest_delay_s)
+        delay_s = ceiling_s * (0.5 + self._jitter() / 2)
+        if server_delay_s is not None:
+            delay_s = min(server_delay_s, policy.longest_server_delay_s) + delay_s
+        return Wait(delay_s, self._attempt, why, reached=self._unreached < policy.offline_after)
+
+
+@dataclass(slots=True)
+class _Verdict:
+    keep: list[bool] | None = None
+    missing: int = 0
+
+
+class _Seen:
+    """Which event ids were seen. Ids that grow as numbers need no memory; others are remembered, the newest ones.
+
+    On a server that answers a resume from the very beginning, the first ids tell so: then everything up to the newest
+    known id is old.
+    """
+
+    _FIRST = 256
+
+    def __init__(self, after: str | None, remembered: int) -> None:
+        self.ambiguous = False
+        """An id came twice in one connection: ids of this server are no positions."""
+        self._number = _number(after)
+        self._growing = after is None or self._number is not None
+        self._counting = after is None
+        self._counted = 0
+        self._first: set[str] = set()
+        self._recent: deque[str] = deque([after] if after else [], maxlen=remembered)
+        self._old: set[str] = set()
+        self._resuming = False
+        self._replaying = False
+        self._checked = False
+
+    def reconnected(self) -> None:
+        self._old = set() if self._growing else set(self._recent)
+        self._resuming, self._replaying, self._checked = True, False, False
+
+    def passed(self, event_id: str) -> None:
+        """An id that was not content: it belongs to the count."""
+        number = _number(event_id)
+        if self._counting and number is not None and self._counted and number == (self._number or 0) + 1:
+            self._number = number
+
+    def admit(self, ids: Sequence[str]) -> _Verdict:
+        if not any(ids):
+            return _Verdict()
+        if self._growing and self._plainly_grew(ids):
+            return _Verdict()
+        if self._growing:
+            verdict = self._admit_numbers(ids)
+            if verdict is not None:
+                return verdict
+            self._growing = self._counting = False
+            if self._resuming:
+                self._old = set(self._recent)
+        return self._admit_names(ids)
+
+    def _plainly_grew(self, ids: Sequence[str]) -> bool:
+        """The way of nearly every batch: numbers, each larger than the one before, and no gap is in question."""
+        text = "".join(ids)
+        if not (text.isascii() and text.isdigit() and all(ids)) or (self._resuming and not self._checked):
+            return False
+        numbers = list(map(int, ids))
+        before = -1 if self._number is None else self._number
+        if numbers[0] <= before or not all(map(lt, numbers, numbers[1:])):
+            return False
+        expected = numbers[-1] - len(numbers) if self._number is None else self._number
+        self._counting = self._counting and numbers[-1] - expected == len(numbers)
+        self._number, self._counted, self._checked = numbers[-1], self._counted + len(numbers), True
+        self._recent.extend(ids)
+        return True
+
+    def _admit_numbers(self, ids: Sequence[str]) -> _Verdict | None:
+        """None where the ids turn out not to be growing numbers."""
+        number, missing, keep = self._number, 0, []
+        counting, counted, checked = self._counting, self._counted, self._checked
+        for one in ids:
+            if not one:
+                keep.append(True)
+                continue
+            value = _number(one)
+            if value is None:
+                return None
+            if number is not None and value <= number:
+                if not self._resuming:
+                    return None
+                keep.append(False)
+                continue
+            if number is not None and value != number + 1 and counting:
+                if self._resuming and not checked and counted > 1:
+                    missing += value - number - 1
+                else:
+                    counting = False
+            number, counted, checked = value, counted + 1, True
+            keep.append(True)
+        self._number, self._counting, self._counted, self._checked = number, counting, counted, checked
+        self._remember(ids, keep)
+        return _Verdict(None if all(keep) else keep, missing)
+
+    def _admit_names(self, ids: Sequence[str]) -> _Verdict:
+        keep = []
+        for one in ids:
+            if not one:
+                keep.append(not self._replaying)
+            elif one in self._old:
+                self._replaying = False
+                keep.append(False)
+            elif self._replaying or (self._resuming and not self._checked and one in self._first):
+                self._replaying = True
+                keep.append(False)
+            else:
+                self._checked = True
+                keep.append(True)
+        fresh = [one for one, kept in zip(ids, keep, strict=True) if one and kept]
+        self.ambiguous = (
+            self.ambiguous or len(set(fresh)) != len(fresh) or bool(self._last and fresh[:1] == [self._last])
+        )
+        self._remember(ids, keep)
+        return _Verdict(None if all(keep) else keep)
+
+    @property
+    def _last(self) -> str | None:
+        return self._recent[-1] if self._recent else None
+
+    def _remember(self, ids: Sequence[str], keep: Sequence[bool]) -> None:
+        fresh = [one for one, kept in zip(ids, keep, strict=True) if one and kept]
+        if len(self._first) < self._FIRST:
+            self._first.update(fresh[: self._FIRST])
+        self._recent.extend(fresh)
+
+
+def _number(text: str | None) -> int | None:
+    """`text` as a count, if that is all it is; "007" and "+7" are names."""
+    if not text or len(text) > 18 or not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
+        return None
+    return int(text)

@@ -1,0 +1,1 @@
+"""The rdev API as a client."""

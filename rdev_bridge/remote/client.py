@@ -1,0 +1,167 @@
+"""The calls of the rdev API that are answered at once: start, and on a server of ours, cancel and health."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from rdev_bridge.core.resume import retry_after_s
+from rdev_bridge.errors import RdevError
+from rdev_bridge.remote.events import read_error
+from rdev_bridge.remote.http import call_url, is_untrusted, read_bounded, why
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START_RETRY_S = 30.0
+_TRY_AGAIN = frozenset({429, 503})
+
+
+class AnswerLostError(RdevError):
+    """The server may have got the start call, but its answer never arrived: the command may be running."""
+
+
+class _Data(msgspec.Struct):
+    id: str | int
+
+
+class _Answer(msgspec.Struct):
+    data: _Data
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The answer to a start call. `features` are the additions that the server says it has."""
+
+    stream_id: str
+    features: frozenset[str]
+
+
+class Api:
+    """One project on one server, reached by `client`, whose headers carry the key."""
+
+    def __init__(self, client: httpx.AsyncClient, origin: httpx.URL, project: str, jitter: Callable[[], float]) -> None:
+        self.client = client
+        self._origin = origin
+        self._project = project
+        self._jitter = jitter
+
+    def events_url(self, stream_id: str) -> httpx.URL:
+        """Where the stream of a command is."""
+        return call_url(self._origin, self._project, "events", stream_id=stream_id)
+
+    async def start(self, text: str, idempotency_key: str) -> Started:
+        """Start `text`. Tried again on 429, 503 and a refused connection alone, for START_RETRY_S at most.
+
+        Raises AnswerLostError where the command may have been started, RdevError where it surely was not.
+        """
+        url = call_url(self._origin, self._project, "shell")
+        body = msgspec.json.encode({"command": text})
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": idempotency_key}
+        deadline_s = time.monotonic() + START_RETRY_S
+        attempt = 0
+        while True:
+            attempt += 1
+            delay_s: float | None = None
+            try:
+                response, answer = await self._call("POST", url, headers, body)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if is_untrusted(error) or not _was_refused(error):
+                    raise RdevError(f"{why(error)}; nothing was started", reason="unreachable") from None
+                problem = RdevError(f"{why(error)}; nothing was started. Is the server running?", reason="unreachable")
+            except (httpx.HTTPError, OSError) as error:
+                raise AnswerLostError(
+                    f"{why(error)} after the command was sent; whether it was started is not known", reason="answerLost"
+                ) from None
+            except RdevError as error:
+                raise AnswerLostError(str(error), reason="badAnswer") from None
+            else:
+                if response.status_code not in _TRY_AGAIN:
+                    return _started(response, answer)
+                delay_s = retry_after_s(response.headers.get("retry-after"))
+                problem = _refusal(response, answer)
+            backoff_s = min(0.25 * 2.0 ** min(attempt - 1, 10), 5.0) * (0.5 + self._jitter() / 2)
+            wait_s = max(delay_s or 0.0, backoff_s)
+            if time.monotonic() + wait_s > deadline_s:
+                raise problem
+            await asyncio.sleep(wait_s)
+
+    async def delete(self, stream_id: str) -> int:
+        """Ask a server of ours to end a command; the status of its answer. Raises RdevError."""
+        try:
+            response, _ = await self._call("DELETE", call_url(self._origin, self._project, "shell", stream_id), {}, b"")
+        except (httpx.HTTPError, OSError) as error:
+            raise RdevError(f"cannot cancel: {why(error)}", reason="unreachable") from None
+        return response.status_code
+
+    async def _call(
+        self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes
+    ) -> tuple[httpx.Response, bytes]:
+        request = self.client.build_request(method, url, headers=headers, content=body)
+        response = await self.client.send(request, stream=True)
+        try:
+            return response, await read_bounded(response)
+        finally:
+            await response.aclose()
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether the connection was refused: nobody listens (yet). Other failures to connect are not tried again."""
+    seen: BaseException | None = error
+    for _ in range(10):
+        if seen is None:
+            return False
+        if isinstance(seen, ConnectionRefusedError):
+            return True
+        if isinstance(seen, ExceptionGroup):
+            return all(_was_refused(one) for one in seen.exceptions)
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _started(response: httpx.Response, answer: bytes) -> Started:
+    if not 200 <= response.status_code < 300:
+        raise _refusal(response, answer)
+    try:
+        stream_id = msgspec.json.decode(answer, type=_Answer).data.id
+    except (msgspec.DecodeError, RecursionError):
+        stream_id = ""
+    if stream_id == "":
+        raise AnswerLostError(
+            "the server took the command but its answer holds no stream id; is its url that of an rdev server?",
+            reason="badAnswer",
+        )
+    features = response.headers.get("rdev-features", "")
+    return Started(str(stream_id), frozenset(word.strip().lower() for word in features.split(",")))
+
+
+def _refusal(response: httpx.Response, answer: bytes) -> RdevError:
+    status = response.status_code
+    match status:
+        case _ if 300 <= status < 400:
+            text = "the server sends us elsewhere (a redirect), where the key must not go; check its url"
+        case 401:
+            text = "the server refuses the key (401); `rdev-bridge login` stores a new one"
+        case 403:
+            text = "the key may not start commands in this project (403)"
+        case 404:
+            text = "the server knows no such project (404); check url and project"
+        case _:
+            text = f"the server refuses the command with status {status}"
+    said = _said(answer)
+    return RdevError(f"{text}: {said}" if said else text, reason="refused")
+
+
+def _said(answer: bytes) -> str:
+    """The message of `{"error": {"message"}}`, made harmless for a terminal."""
+    try:
+        error = msgspec.json.decode(answer).get("error")
+        text = read_error(msgspec.json.encode(error).decode()) if isinstance(error, dict) else str(error or "")
+    except (msgspec.DecodeError, AttributeError, RecursionError):
+        return ""
+    return "".join(c for c in text[:300] if c.isprintable())

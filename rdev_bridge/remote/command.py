@@ -1,0 +1,202 @@
+"""The shell text that gives a command its folder, its environment and an end: for any POSIX `sh -c`, no I/O here.
+
+A folder named after a random token is the meeting place of a command and its cancel. Whoever makes it first wins: a
+command that finds it there was cancelled before it began. It holds the number of the group's leader, and it goes with
+the command. The token also stands in the environment of all that the command starts, which finds those who left the
+group wherever there is a /proc.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from rdev_bridge.errors import RdevError
+
+if TYPE_CHECKING:
+    from rdev_bridge.remote.items import CommandSpec
+
+MARK = "RDEV_BRIDGE_RUN"
+EXIT_CANCELLED_EARLY = 143
+EXIT_NO_FOLDER = 126
+MAX_TEXT_BYTES = 131_071
+"""Linux takes no longer single argument (MAX_ARG_STRLEN), and `sh -c TEXT` is one."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+# Stage one runs in the server's own shell. It decides the race, writes down who leads, and makes sure that somebody
+# does: `exec` keeps the process, so that number, exit code and signals stay those that the server sees. `setsid` only
+# where we know that we lead no group: a leader would fork, and its parent would end at once with 0.
+_STAGE_ONE = """\
+d=${{TMPDIR:-/tmp}}/rdev-{token}
+if mkdir -m 700 "$d" 2>/dev/null; then
+  :
+elif [ -d "$d" ]; then
+  rm -rf "$d"
+  exit {cancelled}
+else
+  d=
+fi
+g= b=
+if read -r l 2>/dev/null </proc/$$/stat; then
+  set -- ${{l##*) }}
+  g=$3 b=${{20}}
+else
+  g=$(ps -o pgid= -p $$ 2>/dev/null)
+  g=${{g##* }}
+fi
+[ -z "$d" ] || echo "$$ $b" >"$d/pid"
+{mark}={token}
+export {mark}
+s=$(command -v sh)
+set -- "$s" -c {stage_two} rdev "$d" "$s"
+if [ -z "$g" ] || [ "$g" = $$ ]; then
+  exec "$@"
+elif command -v setsid >/dev/null 2>&1; then
+  exec setsid "$@"
+elif command -v perl >/dev/null 2>&1; then
+  exec perl -e 'setpgrp(0, 0); exec @ARGV' "$@"
+fi
+exec "$@"
+"""
+
+# Stage two waits for the command and takes the folder away. The traps let it outlive the TERM that the group gets.
+# Its own stderr is nowhere: a shell tells there what signal ended its child, which the command never wrote.
+_STAGE_TWO = """\
+trap : HUP INT TERM
+exec 3>&2 2>/dev/null
+(
+exec 2>&3 3>&-
+s=$2
+{body}
+)
+c=$?
+[ -z "$1" ] || rm -rf "$1"
+exit $c
+"""
+
+# Members are looked up afresh in each round, because new ones may appear while the old ones die. A zombie is dead.
+_CANCEL = """\
+d=${{TMPDIR:-/tmp}}/rdev-{token}
+p= b=
+if mkdir -m 700 "$d" 2>/dev/null; then
+  : >"$d/cancelled"
+else
+  n=0
+  while [ -d "$d" ] && [ ! -s "$d/pid" ] && [ ! -e "$d/cancelled" ] && [ $n -lt 20 ]; do
+    n=$((n+1))
+    {nap}
+  done
+  [ ! -s "$d/pid" ] || read -r p b <"$d/pid"
+fi
+if [ -n "$p" ] && [ -n "$b" ] && read -r l 2>/dev/null </proc/"$p"/stat; then
+  set -- ${{l##*) }}
+  [ "${{20}}" = "$b" ] || p=
+fi
+look() {{
+  v=
+  if [ -r /proc/$$/stat ]; then
+    v=$(grep -ls {mark}={token} /proc/[0-9]*/environ 2>/dev/null | sed 's,^/proc/,,; s,/environ$,,')
+    [ -z "$p" ] || v="$v $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) (.*) [^ZX] [0-9]* $p .*/\\1/p")"
+  elif [ -n "$p" ]; then
+    v=$(ps -A -o pid= -o pgid= -o stat= | while read -r i g t; do
+      case "$g $t" in "$p Z"*) ;; "$p "*) echo "$i" ;; esac
+    done)
+  fi
+  set -- $v
+  v="$*"
+}}
+hit() {{
+  [ -z "$p" ] || kill -"$1" -"$p" 2>/dev/null || kill -"$1" "$p" 2>/dev/null
+  kill -"$1" $v 2>/dev/null
+}}
+over() {{
+  [ -e "$d/cancelled" ] || rm -rf "$d"
+  echo dead
+  exit 0
+}}
+look
+[ -n "$v" ] || over
+hit TERM
+hit CONT
+n=0
+while [ $n -lt {grace_ticks} ]; do
+  n=$((n+1))
+  {nap}
+  look
+  [ -n "$v" ] || over
+done
+n=0
+while [ $n -lt 100 ]; do
+  n=$((n+1))
+  hit KILL
+  {nap}
+  look
+  [ -n "$v" ] || over
+done
+echo "alive $v"
+exit 1
+"""
+_NAP = "sleep 0.1 2>/dev/null || sleep 1"
+_TICK_S = 0.1
+
+
+def plain_text(spec: CommandSpec) -> str:
+    """The text for a server that ends commands by itself: folder, environment, then the command in place."""
+    if spec.cwd is None and not spec.env:
+        return _fitting(_sendable(spec.command))
+    return _fitting(f"s=$(command -v sh)\n{_body(spec)}\n")
+
+
+def cancellable_text(spec: CommandSpec, token: str) -> str:
+    """The text for a server that knows nothing but `/shell`; `cancel_script(token, …)` ends what it started.
+
+    Raises RdevError where a name cannot be given to a shell, or where the whole is too long for one.
+    """
+    stage_two = _STAGE_TWO.format(body=_body(spec))
+    text = _STAGE_ONE.format(token=token, cancelled=EXIT_CANCELLED_EARLY, mark=MARK, stage_two=shlex.quote(stage_two))
+    return _fitting(text)
+
+
+def cancel_script(token: str, grace_s: float) -> str:
+    """TERM to all of it, after `grace_s` KILL, and "dead" on stdout once nothing is left; else "alive PID…", exit 1."""
+    return _CANCEL.format(token=token, mark=MARK, grace_ticks=max(0, round(grace_s / _TICK_S)), nap=_NAP)
+
+
+def _body(spec: CommandSpec) -> str:
+    lines = [f"export {_assignment(name, value)}" for name, value in spec.env.items()]
+    if spec.cwd is not None:
+        folder = _sendable(spec.cwd)
+        quoted = shlex.quote(folder if folder.startswith("/") else f"./{folder}")  # "./" keeps CDPATH and "-" out
+        complaint = shlex.quote(f"rdev-bridge: there is no folder {folder} on the server, or it cannot be entered")
+        lines.append(f"cd {quoted} 2>/dev/null || {{ printf '%s\\n' {complaint} >&2; exit {EXIT_NO_FOLDER}; }}")
+    lines.append(f'exec "$s" -c {shlex.quote(_sendable(spec.command))} </dev/null')
+    return "\n".join(lines)
+
+
+def _assignment(name: str, value: str) -> str:
+    if not _NAME.match(name):
+        raise RdevError(f"{name!r} is no name for an environment variable", reason="badEnvironment")
+    return f"{name}={shlex.quote(_sendable(value))}"
+
+
+def _sendable(text: str) -> str:
+    if "\0" in text:
+        raise RdevError("a command, its folder and its environment cannot hold a NUL character", reason="badCommand")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RdevError("a command that is not valid UTF-8 cannot be sent as JSON", reason="badCommand") from None
+    return text
+
+
+def _fitting(text: str) -> str:
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        raise RdevError(
+            f"the command is {size} bytes long for the server's shell, which takes {MAX_TEXT_BYTES}; "
+            f"put it into a script file and run that",
+            reason="commandTooLong",
+        )
+    return text

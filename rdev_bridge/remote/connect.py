@@ -1,0 +1,257 @@
+"""`open_server`: a connection to where runs go, and the commands that were started over it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+from typing import TYPE_CHECKING, Self
+
+from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
+from rdev_bridge.errors import RdevError
+from rdev_bridge.model import EmbeddedServer, RemoteServer, Secret
+from rdev_bridge.remote.client import AnswerLostError, Api, Started
+from rdev_bridge.remote.command import cancel_script, cancellable_text, plain_text
+from rdev_bridge.remote.embedded import Lease
+from rdev_bridge.remote.http import checked_origin, new_client
+from rdev_bridge.remote.items import (
+    Binding,
+    CancelResult,
+    CancelWay,
+    CommandSpec,
+    Completed,
+    Position,
+    ShellAnswer,
+    StreamFailed,
+    StreamItem,
+    StreamLost,
+)
+from rdev_bridge.remote.shell import collect, with_stdin
+from rdev_bridge.remote.stream import Endpoint, Follower
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from rdev_bridge.model import Target
+
+DEFAULT_GRACE_S = 5.0
+_CANCEL_CALL_S = 30.0
+
+
+def open_server(
+    target: Target,
+    *,
+    key: Secret | None = None,
+    environ: Mapping[str, str] | None = None,
+    policy: Policy = DEFAULT_POLICY,
+    jitter: Callable[[], float] = random.random,
+) -> Connector:
+    """A connection to `target`, to be entered with `async with`.
+
+    `key` is given where the caller already knows it; otherwise it is looked up as the contract says, when entered.
+    """
+    return Connector(target, key, os.environ if environ is None else environ, policy, jitter)
+
+
+class Connector:
+    """One server and project: starts commands, finds earlier ones, asks small questions."""
+
+    def __init__(
+        self,
+        target: Target,
+        key: Secret | None,
+        environ: Mapping[str, str],
+        policy: Policy,
+        jitter: Callable[[], float],
+    ) -> None:
+        self.target = target
+        self.policy = policy
+        self.jitter = jitter
+        self._key = key
+        self._environ = environ
+        self._lease: Lease | None = None
+        self._api: Api | None = None
+        self._url = ""
+
+    async def __aenter__(self) -> Self:
+        """Find or start the embedded server; look up the key. Raises RdevError, SettingsError."""
+        server = self.target.server
+        try:
+            if isinstance(server, EmbeddedServer):
+                self._lease = await Lease.take(server.folder)
+                await self.locate()
+            else:
+                await self._use_remote(server)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection; commands run on."""
+        if self._api is not None:
+            await self._api.client.aclose()
+            self._api = None
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    async def start(self, spec: CommandSpec) -> RemoteCommand:
+        """Start `spec`, once. Where the answer is lost, the command is ended rather than left without an owner.
+
+        Raises RdevError, saying what is known.
+        """
+        token = secrets.token_hex(16)
+        if self._lease is not None:
+            started = await self._start_here(plain_text(spec), token)
+        else:
+            try:
+                started = await self.api.start(cancellable_text(spec, token), token)
+            except AnswerLostError as error:
+                result = await asyncio.shield(self.cancel_by_script(token, DEFAULT_GRACE_S))
+                known = "it does not run" if result.dead else f"it may run there: {result.message}"
+                raise RdevError(f"{error}; {known}", reason=error.reason) from None
+        way = CancelWay.DELETE if "cancel" in started.features or self._lease is not None else CancelWay.SCRIPT
+        return RemoteCommand(self, Binding(started.stream_id, token, way))
+
+    async def _start_here(self, text: str, token: str) -> Started:
+        """On the embedded server the same key twice is the same command, so a lost answer is simply asked for again."""
+        for _ in range(2):
+            try:
+                return await self.api.start(text, token)
+            except AnswerLostError:
+                await self.locate()
+        return await self.api.start(text, token)
+
+    def adopt(self, binding: Binding) -> RemoteCommand:
+        """A command started earlier, perhaps by another bridge."""
+        return RemoteCommand(self, binding)
+
+    async def ask(self, script: str, stdin: str | None = None, timeout_s: float = 60.0) -> ShellAnswer:
+        """Run a small script on the server. After `timeout_s`, or when cancelled, it is ended there too.
+
+        Raises RdevError where its end could not be learnt.
+        """
+        command = await self.start(CommandSpec(with_stdin(script, stdin)))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await collect(command.follow(None))
+        except TimeoutError:
+            await command.cancel(0.0)
+            raise RdevError(f"the server did not finish a step within {timeout_s:.0f} s", reason="timeout") from None
+        except asyncio.CancelledError:
+            await asyncio.shield(command.cancel(0.0))
+            raise
+
+    async def cancel_by_script(self, token: str, grace_s: float) -> CancelResult:
+        """End all that carries `token`, through `/shell`."""
+        try:
+            async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
+                started = await self.api.start(cancel_script(token, grace_s), secrets.token_hex(16))
+                answer = await collect(self.adopt(Binding(started.stream_id, "", CancelWay.SCRIPT)).follow(None))
+        except TimeoutError:
+            return CancelResult(dead=False, message="the server did not answer in time")
+        except RdevError as error:
+            return CancelResult(dead=False, message=str(error))
+        if answer.stdout.strip() == "dead":
+            return CancelResult(dead=True)
+        said = " ".join((answer.stdout + answer.stderr).split())[:200]
+        return CancelResult(dead=False, message=f"processes are left on the server: {said}")
+
+    @property
+    def api(self) -> Api:
+        """The calls of this server. Only inside `async with`."""
+        if self._api is None:
+            raise RdevError("the connection to the server is closed", reason="closed")
+        return self._api
+
+    async def locate(self) -> Api:
+        """The server as it can be reached now; the embedded one is started again if it went away."""
+        server = self.target.server
+        if isinstance(server, EmbeddedServer) and self._lease is not None:
+            address = await self._lease.find(self._environ)
+            if self._api is None or address.url != self._url:
+                if self._api is not None:
+                    await self._api.client.aclose()
+                origin = checked_origin(address.url, allow_http=False)
+                self._api = Api(new_client(origin, Secret(address.key)), origin, address.project, self.jitter)
+                self._url = address.url
+        return self.api
+
+    async def _use_remote(self, server: RemoteServer) -> None:
+        origin = checked_origin(server.url, allow_http=server.allow_http)
+        key = self._key
+        if key is None:
+            from rdev_bridge.keys import key_for  # a keyring is slow to import, and the embedded server needs none
+
+            key = await asyncio.to_thread(key_for, server, self._environ)
+        self._api = Api(new_client(origin, key), origin, self.target.project, self.jitter)
+
+
+class RemoteCommand:
+    """A command on the server. `binding` is what must be kept to find it again."""
+
+    def __init__(self, connector: Connector, binding: Binding) -> None:
+        self.binding = binding
+        self._connector = connector
+        self._ended = asyncio.Event()
+
+    async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
+        """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
+        connector = self._connector
+        attempts = 0
+
+        async def endpoint() -> Endpoint:
+            nonlocal attempts
+            attempts += 1
+            api = connector.api if attempts == 1 else await connector.locate()
+            return Endpoint(api.client, api.events_url(self.binding.stream_id))
+
+        name = connector.target.server.name
+        follower = Follower(name, endpoint, after, policy=connector.policy, jitter=connector.jitter)
+        items = follower.items()
+        try:
+            async for item in items:
+                if isinstance(item, Completed):
+                    self._ended.set()
+                yield item
+        finally:
+            await items.aclose()
+
+    async def cancel(self, grace_s: float = DEFAULT_GRACE_S) -> CancelResult:
+        """TERM to all of it, KILL after `grace_s`; returns once it is known dead, or with what is known instead."""
+        if self._ended.is_set():
+            return CancelResult(dead=True)
+        if self.binding.cancel_way is CancelWay.SCRIPT:
+            return await self._connector.cancel_by_script(self.binding.token, grace_s)
+        try:
+            async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
+                return await self._cancel_by_call()
+        except TimeoutError:
+            return CancelResult(dead=False, message="the server did not say that the command ended")
+        except RdevError as error:
+            return CancelResult(dead=False, message=str(error))
+
+    async def _cancel_by_call(self) -> CancelResult:
+        """The server kills the group before it ends the stream; so the stream's end is the proof."""
+        api = await self._connector.locate()
+        status = await api.delete(self.binding.stream_id)
+        if status in {404, 410}:
+            return CancelResult(dead=False, message="the server does not know this command any more")
+        if not 200 <= status < 300:
+            return CancelResult(dead=False, message=f"the server refuses to cancel with status {status}")
+        watcher = RemoteCommand(self._connector, self.binding)
+        async for item in watcher.follow(None):
+            match item:
+                case Completed():
+                    self._ended.set()
+                    return CancelResult(dead=True)
+                case StreamLost(message) | StreamFailed(message):
+                    return CancelResult(dead=False, message=message)
+                case _:
+                    pass
+        raise AssertionError("a stream ends with its end")

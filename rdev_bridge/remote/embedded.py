@@ -1,0 +1,161 @@
+"""Finds the embedded server of a folder, or starts it: one for all bridges of one workspace.
+
+They meet in the folder's runtime directory. Each bridge holds a shared lock on `lease` for as long as it lives, which
+keeps the server from leaving. `start-lock` is held by whoever starts the server and by a server that is about to
+leave, so that the address read under it is the address of a server that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from rdev_bridge import places
+from rdev_bridge.errors import RdevError
+from rdev_bridge.remote.command import MARK
+from rdev_bridge.remote.http import new_client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Mapping
+
+START_TIMEOUT_S = 30.0
+_HEALTH_TIMEOUT_S = 5.0
+_POLL_S = 0.01
+_MAX_LOG_BYTES = 1024 * 1024
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What the server wrote about itself, into a file that only this user can read."""
+
+    url: str
+    project: str
+    pid: int
+    key: str
+    version: str = ""
+
+    def __repr__(self) -> str:  # never the key
+        return f"Address({self.url}, {self.project}, pid {self.pid})"
+
+
+@dataclass(slots=True)
+class Lease:
+    """Holds a folder's embedded server as long as it is open."""
+
+    folder: Path
+    _file: IO[bytes]
+
+    @classmethod
+    async def take(cls, folder: Path) -> Lease:
+        """Announce this bridge. The server may still be about to leave: `find` settles that."""
+        path = places.runtime_dir(folder) / "lease"
+        file = await asyncio.to_thread(_open_private, path)
+        try:
+            await _lock(file, fcntl.LOCK_SH, "the embedded server's lease")
+        except BaseException:
+            file.close()
+            raise
+        return cls(folder, file)
+
+    def release(self) -> None:
+        """Let go; the last one lets the server end, soon after its last run."""
+        self._file.close()
+
+    async def find(self, environ: Mapping[str, str]) -> Address:
+        """The address of a server that answers, started now if there is none. Raises RdevError."""
+        runtime = places.runtime_dir(self.folder)
+        guard = await asyncio.to_thread(_open_private, runtime / "start-lock")
+        try:
+            await _lock(guard, fcntl.LOCK_EX, "the embedded server's start")
+            address_file = runtime / "address.json"
+            address = _read(address_file)
+            if address is not None and await _answers(address):
+                return address
+            address_file.unlink(missing_ok=True)
+            return await self._start(runtime, environ)
+        finally:
+            guard.close()
+
+    async def _start(self, runtime: Path, environ: Mapping[str, str]) -> Address:
+        log_path = places.workspace_state_dir(self.folder) / "server.log"
+        address_file = runtime / "address.json"
+        argv = [sys.executable, "-P", "-m", "rdev_bridge", "serve", str(self.folder), "--port", "0"]
+        argv += ["--lease", str(runtime / "lease"), "--start-lock", str(runtime / "start-lock")]
+        argv += ["--address-file", str(address_file)]
+        process = await asyncio.to_thread(_spawn, argv, log_path, environ)
+        # Somebody has to take the server's exit status, however long this bridge lives.
+        threading.Thread(target=process.wait, name="embedded-server-reaper", daemon=True).start()
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            address = _read(address_file)
+            if address is not None and await _answers(address):
+                return address
+            if process.returncode is not None:
+                break
+            await asyncio.sleep(_POLL_S)
+        else:
+            process.terminate()
+        raise RdevError(f"the embedded server did not start: {_last_words(log_path)}", reason="embeddedServer")
+
+
+async def _lock(file: IO[bytes], how: int, what: str) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S + 5.0
+    while True:
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                raise RdevError(f"{what} has been locked for too long: {file.name}", reason="embeddedServer") from None
+            await asyncio.sleep(_POLL_S)
+        else:
+            return
+
+
+async def _answers(address: Address) -> bool:
+    try:
+        async with new_client(httpx.URL(address.url), None) as client:
+            response = await client.get(f"{address.url}/health", timeout=_HEALTH_TIMEOUT_S)
+    except (httpx.HTTPError, OSError):
+        return False
+    return response.status_code == 200
+
+
+def _read(path: Path) -> Address | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Address)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _open_private(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
+
+
+def _spawn(argv: list[str], log_path: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Its own session, nothing of ours open; no key of the user's and no mark of a run that we may be part of."""
+    keep = {name: value for name, value in environ.items() if not name.startswith("RDEV_") and name != MARK}
+    if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
+        log_path.unlink()
+    with os.fdopen(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as log:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=keep, start_new_session=True
+        )
+
+
+def _last_words(log_path: Path) -> str:
+    try:
+        lines = log_path.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        lines = []
+    said = [line for line in lines[-20:] if line.strip()]
+    return f"{said[-1][:300]} (all of it: {log_path})" if said else f"it said nothing; see {log_path}"

@@ -1,0 +1,133 @@
+"""The HTTP client of one server: where the key may go, and what an answer may look like."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from rdev_bridge import __version__
+from rdev_bridge.errors import RdevError, SettingsError
+
+if TYPE_CHECKING:
+    from rdev_bridge.model import Secret
+
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
+MAX_ANSWER_BYTES = 1024 * 1024
+
+
+def checked_origin(url: str, *, allow_http: bool) -> httpx.URL:
+    """`url` as the base of all calls: http or https, no user, no query; plain http only to this machine or by consent.
+
+    Raises SettingsError.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
+        raise SettingsError(f"{_shown(url)!r} is no http or https URL of a server", key="url")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise SettingsError("a server's url holds neither a user name nor a query; keys go into the keyring", key="url")
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
+        raise SettingsError(
+            f"{_shown(url)} is plain http to another machine, where anyone on the way reads the key. "
+            f"Use https, or set allow_http = true for this server in your own config.toml",
+            key="url",
+        )
+    return httpx.URL(url.rstrip("/"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine without asking anybody."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def call_url(origin: httpx.URL, project: str, *path: str, **query: str) -> httpx.URL:
+    """The URL of a call. Every part is quoted whole, so that no project or id can lead elsewhere.
+
+    Raises RdevError for `.` and `..`, which a URL cannot hold as names.
+    """
+    parts = ["projects", project, *path]
+    if any(part in {"", ".", ".."} for part in parts):
+        raise RdevError(f"{project!r} is no name for a project", reason="badProject")
+    raw = "/".join(quote(part, safe="", errors="surrogatepass") for part in parts)
+    search = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
+    base = origin.raw_path.decode("ascii").rstrip("/")
+    return origin.copy_with(raw_path=f"{base}/{raw}{'?' + search if search else ''}".encode("ascii"))
+
+
+def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
+    """A client that follows no redirect, asks for no compression and takes no proxy to this machine."""
+    headers = {"User-Agent": f"rdev-bridge/{__version__}", "Accept-Encoding": "identity"}
+    if key is not None:
+        headers["X-API-Key"] = key.reveal()
+    return httpx.AsyncClient(
+        headers=headers,
+        timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
+        trust_env=not is_loopback(origin.host),
+        follow_redirects=False,
+    )
+
+
+async def read_bounded(response: httpx.Response) -> bytes:
+    """The body of a short answer as it came. Raises RdevError past MAX_ANSWER_BYTES or where it is compressed."""
+    refuse_encoding(response)
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise RdevError("the server's answer is far too large to be one of an rdev server", reason="badAnswer")
+    return bytes(body)
+
+
+def refuse_encoding(response: httpx.Response) -> None:
+    """We asked for identity; a server that compresses all the same could send a bomb."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise RdevError(
+            f"the server compresses its answer ({encoding[:40]}) though we asked it not to", reason="badAnswer"
+        )
+
+
+def why(error: Exception) -> str:
+    """An exception of the HTTP library in words for a person, without URL and key."""
+    text = str(error).strip()
+    match error:
+        case httpx.ConnectTimeout():
+            return "the server does not answer"
+        case httpx.ConnectError() if "certificate" in text.lower():
+            return f"the server's certificate is not trusted ({text})"
+        case httpx.ConnectError():
+            return f"the server cannot be reached ({text})" if text else "the server cannot be reached"
+        case httpx.TimeoutException():
+            return "the server did not answer in time"
+        case httpx.RemoteProtocolError():
+            return (
+                "the connection broke"
+                if "peer closed" in text or "disconnected" in text
+                else f"no proper HTTP ({text[:200]})"
+            )
+    return f"the connection broke ({text[:200]})" if text else "the connection broke"
+
+
+def is_untrusted(error: Exception) -> bool:
+    """Whether TLS failed for good: waiting does not make a certificate valid."""
+    return isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower()
+
+
+def _shown(url: str) -> str:
+    """`url` without what may be a password."""
+    parts = urlsplit(url)
+    return url if "@" not in parts.netloc else parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()

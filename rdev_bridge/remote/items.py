@@ -1,0 +1,121 @@
+"""What the room gives to its neighbours: the items of a stream, and what it takes to find a command again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.errors import RdevError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rdev_bridge.model import Chunk, Connection
+
+Position = str
+"""The id of the last event whose content was delivered; what a later `follow` goes on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputArrived:
+    """Output in the order the server sent it. `position` is where to resume once it was dealt with.
+
+    `position` is None on a server that numbers nothing: there a broken stream cannot be resumed.
+    """
+
+    chunks: list[Chunk]
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinesMissing:
+    """The server can no longer send `missing` lines at this place (None: it does not know how many)."""
+
+    missing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """How the stream is doing, for a person."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The command ended. `exit_code` is the server's word, `duration_ms` too where it said one."""
+
+    exit_code: int
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The server says that the command never ran."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """The end of the command cannot be learnt; it may still be running."""
+
+    message: str
+
+
+StreamItem = OutputArrived | LinesMissing | ConnectionChanged | Completed | StreamFailed | StreamLost
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """What the shell should do: `command` is shell text, `cwd` a folder on the server (relative to the project's)."""
+
+    command: str
+    cwd: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class CancelWay(StrEnum):
+    """How a command is ended: the server's own call, or a script through `/shell`."""
+
+    DELETE = "delete"
+    SCRIPT = "script"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What must be kept to find a command again. `token` marks its processes; it opens nothing."""
+
+    stream_id: str
+    token: str
+    cancel_way: CancelWay
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain JSON, for the disk."""
+        return {"streamId": self.stream_id, "token": self.token, "cancel": self.cancel_way.value}
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Binding:
+        """The inverse of `to_wire`; raises RdevError where the file holds something else."""
+        try:
+            return cls(str(wire["streamId"]), str(wire["token"]), CancelWay(wire["cancel"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RdevError(f"the run's record does not say how to find it: {error}", reason="badRecord") from None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """`dead` says that no process of the command is left. Where that could not be learnt, `message` says why."""
+
+    dead: bool
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShellAnswer:
+    """The end of a helper script: its output as text, and its exit code."""
+
+    stdout: str
+    stderr: str
+    exit_code: int

@@ -1,0 +1,54 @@
+"""Helper scripts through `/shell`: what goes in, and what comes out, as text."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rdev_bridge.errors import RdevError
+from rdev_bridge.model import Stream
+from rdev_bridge.remote.items import (
+    Completed,
+    LinesMissing,
+    OutputArrived,
+    ShellAnswer,
+    StreamFailed,
+    StreamItem,
+    StreamLost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+MAX_ANSWER_CHARS = 64 * 1024 * 1024
+
+
+def with_stdin(script: str, stdin: str | None) -> str:
+    """`script` reading `stdin` through a pipe; the exit code stays that of the script."""
+    if stdin is None:
+        return script
+    return f"printf %s {shlex.quote(stdin)} | {{\n{script}\n}}"
+
+
+async def collect(items: AsyncIterator[StreamItem]) -> ShellAnswer:
+    """The whole of a short stream. Raises RdevError where any of it is missing, or its end is not known."""
+    texts: dict[Stream, list[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
+    size = 0
+    async for item in items:
+        match item:
+            case OutputArrived(chunks):
+                for chunk in chunks:
+                    text = chunk.text()
+                    size += len(text)
+                    if size > MAX_ANSWER_CHARS:
+                        raise RdevError("a helper script on the server answers without end", reason="badAnswer")
+                    texts[chunk.stream].append(text)
+            case Completed(exit_code):
+                return ShellAnswer("".join(texts[Stream.STDOUT]), "".join(texts[Stream.STDERR]), exit_code)
+            case LinesMissing():
+                raise RdevError("the server lost part of a helper script's answer", reason="badAnswer")
+            case StreamFailed(message) | StreamLost(message):
+                raise RdevError(message, reason="lost")
+            case _:
+                pass
+    raise RdevError("the answer of a helper script broke off", reason="lost")

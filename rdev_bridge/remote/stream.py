@@ -1,0 +1,207 @@
+"""The thin shell around `core.resume`: connect, read, hand on, connect again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, retry_after_s
+from rdev_bridge.errors import RdevError
+from rdev_bridge.model import Connection, ConnectionState
+from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other
+from rdev_bridge.remote.events import UNKNOWN_COUNT, read_complete, read_error, read_missing
+from rdev_bridge.remote.http import is_untrusted, refuse_encoding, why
+from rdev_bridge.remote.items import (
+    Completed,
+    ConnectionChanged,
+    LinesMissing,
+    OutputArrived,
+    StreamFailed,
+    StreamItem,
+    StreamLost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+_FINAL = (Completed, StreamFailed, StreamLost)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the stream is at this moment; a server on this machine may come back elsewhere."""
+
+    client: httpx.AsyncClient
+    url: httpx.URL
+
+
+class Follower:
+    """One `follow` of one command. `locate` is asked for the endpoint before each connection."""
+
+    def __init__(
+        self,
+        server: str,
+        locate: Callable[[], Awaitable[Endpoint]],
+        after: str | None,
+        *,
+        policy: Policy,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._server = server
+        self._locate = locate
+        self._resume = Resume(after, time.monotonic(), jitter, policy)
+        self._told_unreadable = False
+
+    async def items(self) -> AsyncGenerator[StreamItem, None]:
+        """The items of the stream; the last one, and only that, is Completed, StreamFailed or StreamLost."""
+        while True:
+            decision: Wait | GiveUp | None = None
+            connection = self._one_connection()
+            try:
+                async for item in connection:
+                    if isinstance(item, Wait | GiveUp):
+                        decision = item
+                        break
+                    yield item
+                    if isinstance(item, _FINAL):
+                        return
+            finally:
+                await connection.aclose()
+            assert decision is not None, "a connection ends with an item that ends the stream, or with a decision"
+            if isinstance(decision, GiveUp):
+                yield StreamLost(decision.why)
+                return
+            state = ConnectionState.RECONNECTING if decision.reached else ConnectionState.OFFLINE
+            yield self._told(state, decision.why, decision.attempt, round(decision.delay_s * 1000))
+            await asyncio.sleep(decision.delay_s)
+
+    async def _one_connection(self) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
+        resume = self._resume
+        try:
+            endpoint = await self._locate()
+            request = endpoint.client.build_request("GET", endpoint.url, headers=self._headers())
+            request.extensions["timeout"] = {"connect": 10.0, "read": None, "write": 30.0, "pool": None}
+            async with asyncio.timeout(resume.policy.silence_s):
+                response = await endpoint.client.send(request, stream=True)
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
+            reason = "the server does not answer" if isinstance(error, TimeoutError) else why(error)
+            yield GiveUp(reason) if is_untrusted(error) else resume.unreachable(time.monotonic(), reason)
+            return
+        try:
+            refusal = self._refusal(response)
+            if refusal is not None:
+                yield refusal
+                return
+            resumed = resume.opened(time.monotonic())
+            yield self._told(ConnectionState.RESUMED if resumed else ConnectionState.CONNECTED)
+            async for item in self._read(response):
+                yield item
+        except RdevError as error:
+            yield GiveUp(str(error))
+        finally:
+            await response.aclose()
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        headers = [(b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store")]
+        if self._resume.position:
+            headers.append((b"Last-Event-ID", self._resume.position.encode("utf-8", "surrogatepass")))
+        return headers
+
+    def _refusal(self, response: httpx.Response) -> Wait | GiveUp | None:
+        status = response.status_code
+        if status != 200:
+            if 300 <= status < 400:
+                return GiveUp("the server sends us elsewhere (a redirect), where the key must not go; check its url")
+            delay_s = retry_after_s(response.headers.get("retry-after"))
+            return self._resume.refused(time.monotonic(), status, delay_s)
+        refuse_encoding(response)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "text/event-stream":
+            return GiveUp(f"the server answers with {kind[:60] or 'nothing'} instead of an event stream; check its url")
+        return None
+
+    async def _read(self, response: httpx.Response) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
+        resume = self._resume
+        decoder = BulkDecoder(resume.position or "")
+        source = response.aiter_raw()
+        reason = "the stream ended before the command did"
+        while True:
+            try:
+                async with asyncio.timeout(resume.silence_s()):
+                    data = await anext(source, None)
+            except TimeoutError:
+                reason = "the server has gone silent"
+                break
+            except (httpx.HTTPError, OSError) as error:
+                reason = why(error)
+                break
+            if data is None:
+                break
+            for found in decoder.feed(data):
+                for item in self._items_of(found):
+                    yield item
+                    if isinstance(item, _FINAL):
+                        return
+            resume.server_retry_ms = decoder.retry_ms if decoder.retry_ms is not None else resume.server_retry_ms
+        yield resume.broke(time.monotonic(), reason)
+
+    def _items_of(self, found: Lines | Other) -> Iterator[StreamItem]:
+        if isinstance(found, Lines):
+            yield from self._output(found)
+            return
+        match found.event:
+            case "output":
+                yield from self._unreadable(found)
+            case "complete":
+                complete = read_complete(found.data)
+                if complete is None:
+                    yield StreamLost("the server says that the command ended, but not with which exit code")
+                else:
+                    yield Completed(complete.exit_code, complete.duration_ms)
+            case "error":
+                message = f"the server reports: {read_error(found.data)}"
+                yield StreamLost(message) if self._resume.delivered else StreamFailed(message)
+            case _:
+                if found.event == "connected":
+                    missing = read_missing(found.data)
+                    if missing:
+                        yield LinesMissing(None if missing == UNKNOWN_COUNT else missing)
+                own_id = found.id if found.numbered else ""
+                self._resume.heard(own_id, time.monotonic(), heartbeat=found.event == "heartbeat")
+
+    def _output(self, lines: Lines) -> Iterator[StreamItem]:
+        admission = self._resume.admit(lines.ids)
+        if admission.keep is not None:
+            lines = lines.kept(admission.keep)
+        if admission.missing:
+            yield LinesMissing(admission.missing)
+        if admission.unsafe:
+            yield self._told(
+                ConnectionState.CONNECTED,
+                "this server does not number its output: if the connection breaks, the rest is lost",
+            )
+        if lines.texts:
+            yield OutputArrived(lines.chunks(), self._resume.position if lines.ids[-1] else None)
+
+    def _unreadable(self, event: Other) -> Iterator[StreamItem]:
+        """An output event that is no output: a line is missing there, and it is said once why."""
+        admission = self._resume.admit([event.id if event.numbered else ""])
+        if admission.keep is not None:
+            return
+        yield LinesMissing(admission.missing + 1)
+        if not self._told_unreadable:
+            self._told_unreadable = True
+            yield self._told(ConnectionState.CONNECTED, "the server sent output that is not the JSON it promises")
+
+    def _told(
+        self,
+        state: ConnectionState,
+        message: str | None = None,
+        attempt: int | None = None,
+        retry_ms: int | None = None,
+    ) -> ConnectionChanged:
+        return ConnectionChanged(Connection(self._server, state, attempt, retry_ms, message))
