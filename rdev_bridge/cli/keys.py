@@ -1,0 +1,77 @@
+"""Single keys from a terminal, which is given back as it was, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import termios
+import tty
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+
+class Keys:
+    """Calls `on_key` for each key typed on `fd` while it is entered; does nothing where `fd` is no terminal of ours.
+
+    Lines and echo are off, signals stay on: Ctrl-C and Ctrl-Z work. On Ctrl-Z the terminal is given back before the
+    process stops and taken again when it goes on; `on_resume` is called then.
+    """
+
+    def __init__(self, fd: int, on_key: Callable[[str], None], on_resume: Callable[[], None]) -> None:
+        self._fd, self._on_key, self._on_resume = fd, on_key, on_resume
+        self._before: list[Any] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def __enter__(self) -> Keys:
+        if os.isatty(self._fd):
+            self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+            self._loop.add_signal_handler(signal.SIGCONT, self._go_on)
+            self._take()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._give_back()
+        if os.isatty(self._fd):
+            self._loop.remove_signal_handler(signal.SIGTSTP)
+            self._loop.remove_signal_handler(signal.SIGCONT)
+
+    def _take(self) -> None:
+        """Switch to single keys; left alone while we are in the background, where it would stop the process."""
+        if self._before is not None or os.tcgetpgrp(self._fd) != os.getpgrp():
+            return
+        self._before = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd, termios.TCSANOW)
+        self._loop.add_reader(self._fd, self._read)
+
+    def _give_back(self) -> None:
+        if self._before is None:
+            return
+        self._loop.remove_reader(self._fd)
+        before, self._before = self._before, None
+        if os.tcgetpgrp(self._fd) == os.getpgrp():
+            termios.tcsetattr(self._fd, termios.TCSANOW, before)
+
+    def _read(self) -> None:
+        try:
+            typed = os.read(self._fd, 64)
+        except OSError:
+            typed = b""
+        if not typed:  # the terminal is gone; SIGHUP says the rest
+            self._loop.remove_reader(self._fd)
+        if not typed.startswith(b"\x1b"):  # arrows and the like are no letters
+            for key in typed.decode("ascii", "ignore"):
+                self._on_key(key.lower())
+
+    def _stop(self) -> None:
+        self._give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        self._take()
+        self._on_resume()

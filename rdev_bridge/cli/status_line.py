@@ -1,0 +1,139 @@
+"""The one line of state at the bottom of a terminal, below output that is not ours.
+
+`WatchState` is what there is to say, `describe` says it, `StatusLine` keeps it under the output.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rdev_bridge.model import Outcome
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from rdev_bridge.model import Run
+
+KEYS = "r run  p pause  c cancel  q quit"
+KEYS_PAUSED = "r run  p go on  q quit"
+_NAME_CHARS = 40
+_ERASE = "\r\x1b[2K"
+_MARKS = {Outcome.SUCCEEDED: ("✓", "32"), Outcome.FAILED: ("✗", "31")}
+_WORDS = {
+    Outcome.SUCCEEDED: "passed",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "was cancelled",
+    Outcome.SUPERSEDED: "was replaced",
+    Outcome.TIMED_OUT: "timed out",
+    Outcome.LOST: "was lost",
+    Outcome.ERROR: "did not start",
+}
+
+
+@dataclass(slots=True)
+class WatchState:
+    """What `watch` is doing. Times are monotonic seconds."""
+
+    name: str
+    running_since_s: float | None = None
+    queued: bool = False
+    cancelling: bool = False
+    paused: bool = False
+    changed: bool = False
+    why: str = ""
+    last: Run | None = None
+
+
+def result(run: Run) -> str:
+    """How a run ended: `test passed in 1.2 s`, `test failed (exit 3) in 40 s`."""
+    outcome = run.outcome or Outcome.LOST
+    code = f" (exit {run.exit_code})" if outcome is Outcome.FAILED and run.exit_code is not None else ""
+    took = f" in {seconds(run.duration_ms / 1000)}" if run.duration_ms is not None else ""
+    return f"{_WORDS[outcome]}{code}{took}"
+
+
+def seconds(duration_s: float) -> str:
+    """A duration as a person reads it: `0.4 s`, `12 s`, `3 min 05 s`."""
+    if duration_s < 10:
+        return f"{duration_s:.1f} s"
+    minutes, rest = divmod(round(duration_s), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def shortened(text: str, most: int) -> str:
+    """One line of at most that many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def describe(state: WatchState, now_s: float) -> tuple[str, str, str]:
+    """The state as (mark, SGR colour, words)."""
+    name = shortened(state.name, _NAME_CHARS)
+    last = f"; last {result(state.last)}" if state.last else ""
+    if state.running_since_s is not None:
+        took = seconds(now_s - state.running_since_s)
+        doing = "cancelling" if state.cancelling else "running"
+        parts = [f"{doing} {name}, {took}", state.why, "changed since, runs again" if state.queued else ""]
+        return "●", "33", "; ".join(part for part in parts if part) + last
+    if state.paused:
+        return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}; {KEYS_PAUSED}"
+    if state.last is None or state.last.outcome is None:
+        return "·", "0", f"{name} waits for changes; {KEYS}"
+    mark, colour = _MARKS.get(state.last.outcome, ("!", "35"))
+    return mark, colour, f"{name} {result(state.last)}; waits for changes; {KEYS}"
+
+
+class StatusLine:
+    """Keeps one line below whatever else is written to the same terminal.
+
+    Output that stops in the middle of a line keeps the line away until it goes on, so that nothing is torn.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = ""
+        self._torn = False
+        self._colours = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+    def show(self, state: WatchState) -> None:
+        """Draw the line as it is now, unless the cursor stands in the middle of somebody's line."""
+        if self._torn:
+            return
+        mark, colour, words = describe(state, time.monotonic())
+        words = shortened(words, max(shutil.get_terminal_size().columns - 4, 8))
+        if self._colours:
+            mark = f"\x1b[{colour}m{mark}\x1b[0m"
+        line = f"{mark} {words}"
+        if line != self._shown:
+            self._write(_ERASE + line)
+            self._shown = line
+
+    def hide(self) -> None:
+        """Make room for output."""
+        if self._shown:
+            self._write(_ERASE)
+            self._shown = ""
+
+    def printed(self, *, ended: bool) -> None:
+        """Output was written; `ended` says whether a newline came last."""
+        self._torn = not ended
+
+    def say(self, text: str) -> None:
+        """A lasting line of our own, above the status."""
+        self.hide()
+        self.settle()
+        self._write(text + "\n")
+
+    def settle(self) -> None:
+        """No more output comes: end a line that it left in the middle."""
+        if self._torn:
+            self._write("\n")
+        self._torn = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,111 @@
+"""The life of one `rdev-bridge watch`: a first run, a run after each change, keys, signals, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from rdev_bridge.cli.keys import Keys
+
+if TYPE_CHECKING:
+    from rdev_bridge.cli.watch_face import WatchFace
+    from rdev_bridge.model import RunRequest
+    from rdev_bridge.watch.watcher import WatchNotice, WorkspaceWatcher
+
+_EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+_REDRAW_S = 1.0
+
+
+class _Submission(Protocol):
+    @property
+    def run_id(self) -> str: ...
+
+
+class _Runner(Protocol):
+    def submit(self, request: RunRequest) -> _Submission: ...
+    def cancel(self, run_id: str) -> bool: ...
+
+
+class WatchSession:
+    """Joins the watcher, the runner and the face. `request` is the run that `r` and the start ask for."""
+
+    def __init__(self, runner: _Runner, watcher: WorkspaceWatcher, face: WatchFace, request: RunRequest) -> None:
+        self._runner, self._watcher, self._face, self._request = runner, watcher, face, request
+        self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._idle = asyncio.Event()
+
+    def idle(self) -> None:
+        """Nothing runs or waits any more."""
+        self._idle.set()
+
+    def notice(self, notice: WatchNotice) -> None:
+        """The watcher has something to say."""
+        self._face.say(notice.message)
+
+    async def run(self) -> int:
+        """Watch until the user leaves; returns the exit code. Every run is over by then."""
+        loop = asyncio.get_running_loop()
+        for number in _EXIT_CODES:
+            loop.add_signal_handler(number, self._signalled, number)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            with Keys(sys.stdin.fileno(), self._key, self._face.draw) as self._keys:
+                async with self._watcher:
+                    self._runner.submit(self._request)
+                    code = await self._leaving
+                await self._cancel_all()
+                return code
+        finally:
+            ticking.cancel()
+            self._face.close()
+            for number in _EXIT_CODES:
+                loop.remove_signal_handler(number)
+
+    def _key(self, key: str) -> None:
+        match key:
+            case "r":
+                self._runner.submit(self._request)
+            case "p":
+                (self._watcher.resume if self._watcher.paused else self._watcher.pause)()
+            case "c":
+                self._cancel()
+            case "q":
+                self._leave(0)
+        self._refresh()
+
+    def _signalled(self, number: signal.Signals) -> None:
+        code = _EXIT_CODES[number]
+        if self._leaving.done():  # asked twice: at once, but never without giving the terminal back
+            self._keys.__exit__(None, None, None)
+            self._face.close()
+            os._exit(code)
+        self._leave(code)
+
+    def _leave(self, code: int) -> None:
+        if not self._leaving.done():
+            self._leaving.set_result(code)
+
+    def _cancel(self) -> None:
+        for run_id in reversed(self._face.unfinished):  # what waits first, or it would start in between
+            self._runner.cancel(run_id)
+        self._face.state.cancelling = bool(self._face.unfinished)
+
+    async def _cancel_all(self) -> None:
+        while self._face.unfinished:
+            self._idle.clear()
+            self._cancel()
+            self._face.draw()
+            await self._idle.wait()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_REDRAW_S)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        state = self._face.state
+        state.paused, state.changed = self._watcher.paused, bool(self._watcher.waiting)
+        self._face.draw()
