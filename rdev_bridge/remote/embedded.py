@@ -26,8 +26,8 @@ from rdev_bridge.remote.command import MARK
 from rdev_bridge.remote.http import new_client
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
 
 START_TIMEOUT_S = 30.0
 _HEALTH_TIMEOUT_S = 5.0

@@ -55,15 +55,19 @@ class Decoder:
         self._parts: list[bytes] = []  # the unfinished line
         self._parts_bytes = 0
         self._id_buffer = last_event_id
-        self._numbered = False
+        self._id_pending = False
         self._type = ""
         self._data: list[str] = []
         self._data_bytes = 0
 
     @property
     def between_events(self) -> bool:
-        """Whether nothing is pending: the next byte starts a new block."""
-        return not (self._parts or self._after_cr or self._at_start or self._data or self._type or self._numbered)
+        """Whether the next byte starts a new block, and can be nothing else (a BOM, the rest of a CRLF)."""
+        return not (self._parts or self._after_cr or self._data or self._type or self._id_pending or self._at_start)
+
+    def went_on(self, last_event_id: str) -> None:
+        """Somebody else interpreted whole blocks in our place; only between events."""
+        self.last_event_id = self._id_buffer = last_event_id
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that `data` completed, in order.
@@ -82,7 +86,7 @@ class Decoder:
             self._keep(data)
             return []
         head, rest = data[:end], data[end:]
-        self._after_cr = head.endswith(b"\r")
+        self._after_cr = not rest and head.endswith(b"\r")
         if b"\r" in head:
             head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = head.split(b"\n")
@@ -133,7 +137,7 @@ class Decoder:
             name, _, raw = line.partition(b":")
             value = raw[1:] if raw.startswith(b" ") else raw
             if name == b"data":
-                self._data_bytes += len(value)
+                self._data_bytes += len(value) + 1
                 if self._data_bytes > self._max_event_bytes:
                     raise StreamTooLargeError("an event", self._max_event_bytes)
                 self._data.append(value.decode("utf-8", "replace"))
@@ -142,7 +146,7 @@ class Decoder:
             elif name == b"id":
                 if b"\0" not in value:
                     self._id_buffer = value.decode("utf-8", "replace")
-                    self._numbered = True
+                    self._id_pending = True
             elif name == b"retry" and value.isdigit():
                 self.retry_ms = int(value) if len(value) <= 15 else _LARGEST_RETRY_MS
         return events
@@ -150,8 +154,8 @@ class Decoder:
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         self.last_event_id = self._id_buffer
         if self._data:
-            events.append(SentEvent(self._type, "\n".join(self._data), self._id_buffer, numbered=self._numbered))
+            events.append(SentEvent(self._type, "\n".join(self._data), self._id_buffer, numbered=self._id_pending))
             self._data.clear()
             self._data_bytes = 0
         self._type = ""
-        self._numbered = False
+        self._id_pending = False
