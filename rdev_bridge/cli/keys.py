@@ -36,7 +36,7 @@ class Keys:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._give_back()
+        self.give_back()
         if os.isatty(self._fd):
             self._loop.remove_signal_handler(signal.SIGTSTP)
             self._loop.remove_signal_handler(signal.SIGCONT)
@@ -49,7 +49,8 @@ class Keys:
         tty.setcbreak(self._fd, termios.TCSANOW)
         self._loop.add_reader(self._fd, self._read)
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Set the terminal as it was found; may be called at any time, also twice."""
         if self._before is None:
             return
         self._loop.remove_reader(self._fd)
@@ -69,7 +70,7 @@ class Keys:
                 self._on_key(key.lower())
 
     def _stop(self) -> None:
-        self._give_back()
+        self.give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def _go_on(self) -> None:

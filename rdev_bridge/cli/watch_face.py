@@ -26,12 +26,22 @@ _NAMED_FILES = 3
 class WatchFace:
     """A `RunObserver` for the terminal. `form` is `status` (a terminal), `plain` or `jsonl`.
 
-    `on_idle` is called whenever nothing runs or waits any more.
+    `on_idle` is called whenever nothing runs or waits any more, `on_gone` when nobody reads our output any more.
     """
 
-    def __init__(self, name: str, folder: Path, form: str, *, clear: bool, on_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        form: str,
+        *,
+        clear: bool,
+        on_idle: Callable[[], None],
+        on_gone: Callable[[], None],
+    ) -> None:
         self.state = WatchState(name)
         self._folder, self._form, self._clear, self._on_idle = folder, form, clear, on_idle
+        self._on_gone = on_gone
         self._line = StatusLine(sys.stderr) if form == "status" else None
         self._unfinished: dict[str, bool] = {}  # run id to whether it runs; the runs that somebody asked for
         self._writing = False
@@ -69,7 +79,7 @@ class WatchFace:
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """A run began: say why."""
-        self._event("runStarted", run=run_to_wire(run), trigger=trigger_to_wire(trigger))
+        await self._event("runStarted", run=run_to_wire(run), trigger=trigger_to_wire(trigger))
         if run.parent_run_id is not None:
             return
         self._unfinished[run.run_id] = True
@@ -87,10 +97,12 @@ class WatchFace:
         """Output goes on."""
         if self._form == "jsonl":
             seq = batch.seq
+            events = []
             for chunk in batch.lines:
                 for text in chunk.lines:
-                    self._event("output", runId=run.run_id, seq=seq, stream=chunk.stream.value, line=text)
+                    events.append(_line("output", runId=run.run_id, seq=seq, stream=chunk.stream.value, line=text))
                     seq += 1
+            await self._write(Stream.STDOUT, "".join(events), errors="backslashreplace")
             return
         if self._line is not None:
             self._line.hide()
@@ -104,7 +116,7 @@ class WatchFace:
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
         """Lines are gone for good."""
         if self._form == "jsonl":
-            self._event("outputGap", runId=run.run_id, seq=seq, missing=missing)
+            await self._event("outputGap", runId=run.run_id, seq=seq, missing=missing)
         else:
             self.say(
                 f"{'some' if missing is None else missing} lines of output are lost: the server no longer has them"
@@ -113,7 +125,7 @@ class WatchFace:
     async def run_finished(self, run: Run) -> None:
         """A run ended."""
         if run.outcome is not Outcome.SUPERSEDED or self._unfinished.get(run.run_id):
-            self._event("runFinished", run=run_to_wire(run))
+            await self._event("runFinished", run=run_to_wire(run))
         ran = self._unfinished.pop(run.run_id, None)
         if run.parent_run_id is None and ran is not None:
             if ran:
@@ -130,7 +142,7 @@ class WatchFace:
 
     async def connection_changed(self, connection: Connection) -> None:
         """The stream to a server is lost or back."""
-        self._event("connection", **connection_to_wire(connection))
+        await self._event("connection", **connection_to_wire(connection))
         if self._form != "jsonl" and connection.message:
             self.say(connection.message)
 
@@ -148,10 +160,10 @@ class WatchFace:
         more = len(trigger.files) - len(names)
         return f"{', '.join(names)}{f' and {more} more' if more else ''} changed"
 
-    async def _write(self, stream: Stream, text: str) -> None:
+    async def _write(self, stream: Stream, text: str, *, errors: str = "surrogatepass") -> None:
         """To the terminal or pipe, off the loop: a reader that does not read holds up the stream, not the keys."""
         target = sys.stdout if stream is Stream.STDOUT else sys.stderr
-        data = text.encode("utf-8", "surrogatepass")
+        data = text.encode("utf-8", errors)
 
         def write() -> None:
             target.buffer.write(data)
@@ -160,9 +172,15 @@ class WatchFace:
         self._writing = True
         try:
             await asyncio.to_thread(write)
+        except OSError:
+            self._on_gone()
         finally:
             self._writing = False
 
-    def _event(self, event: str, **fields: Any) -> None:
+    async def _event(self, event: str, **fields: Any) -> None:
         if self._form == "jsonl":
-            print(json.dumps({"event": event, **fields}, ensure_ascii=False), flush=True)
+            await self._write(Stream.STDOUT, _line(event, **fields), errors="backslashreplace")
+
+
+def _line(event: str, **fields: Any) -> str:
+    return json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n"

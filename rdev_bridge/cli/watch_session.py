@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rdev_bridge.watch.watcher import WatchNotice, WorkspaceWatcher
 
 _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+_EXIT_GONE = 141  # what a shell shows for SIGPIPE
 _REDRAW_S = 1.0
 
 
@@ -36,10 +37,15 @@ class WatchSession:
         self._runner, self._watcher, self._face, self._request = runner, watcher, face, request
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
+        self._keys = Keys(sys.stdin.fileno(), self._key, face.draw)
 
     def idle(self) -> None:
         """Nothing runs or waits any more."""
         self._idle.set()
+
+    def gone(self) -> None:
+        """Nobody reads our output any more."""
+        self._leave(_EXIT_GONE)
 
     def notice(self, notice: WatchNotice) -> None:
         """The watcher has something to say."""
@@ -52,7 +58,7 @@ class WatchSession:
             loop.add_signal_handler(number, self._signalled, number)
         ticking = asyncio.create_task(self._tick())
         try:
-            with Keys(sys.stdin.fileno(), self._key, self._face.draw) as self._keys:
+            with self._keys:
                 async with self._watcher:
                     self._runner.submit(self._request)
                     code = await self._leaving
@@ -79,7 +85,7 @@ class WatchSession:
     def _signalled(self, number: signal.Signals) -> None:
         code = _EXIT_CODES[number]
         if self._leaving.done():  # asked twice: at once, but never without giving the terminal back
-            self._keys.__exit__(None, None, None)
+            self._keys.give_back()
             self._face.close()
             os._exit(code)
         self._leave(code)
