@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from rdev_bridge.cli.status_line import StatusLine, WatchState, result
+from rdev_bridge.cli.status_line import StatusLine, WatchState, result, shortened
 from rdev_bridge.model import Outcome, Stream, TriggerKind
 from rdev_bridge.wire import connection_to_wire, run_to_wire, trigger_to_wire
 
@@ -90,7 +90,9 @@ class WatchFace:
             await self._write(Stream.STDOUT, _CLEAR)
         if self._form != "jsonl":
             why = f": {self.state.why}" if self.state.why else ""
-            self.say(f"{'── ' if self._line else ''}{time.strftime('%H:%M:%S')} {self.state.name} runs{why}")
+            self.say(
+                f"{'── ' if self._line else ''}{time.strftime('%H:%M:%S')} {shortened(self.state.name, 60)} runs{why}"
+            )
         self._update()
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
@@ -135,7 +137,9 @@ class WatchFace:
             if run.message and self._form != "jsonl":
                 self.say(run.message)
             if self._form == "plain" and ran:
-                self.say(f"{self.state.name} {result(run)}{'' if self._unfinished else '; waits for changes'}")
+                self.say(
+                    f"{shortened(self.state.name, 60)} {result(run)}{'' if self._unfinished else '; waits for changes'}"
+                )
         self._update()
         if not self._unfinished:
             self._on_idle()
