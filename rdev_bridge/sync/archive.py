@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 _BLOCK = 1 << 18
 _SAMPLE_BYTES = 1 << 16
 _TAR_UNIT = 512
 _SHORT_NAME = 100
+_LARGE = 8**11
 
 
 class ChangedMeanwhileError(Exception):
     """A file is no longer what the scan saw. Scan again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One thing to stage: `path` as the archive names it; a folder has no `source`. `digest` is the SHA-256."""
 
     path: str
-    source: Path | None = None
+    source: str | None = None
     size: int = 0
     executable: bool = False
     digest: str = ""
@@ -41,16 +41,19 @@ def read_checked(item: Item) -> Iterator[bytes]:
     assert item.source is not None
     whole, left = hashlib.sha256(), item.size
     try:
-        with item.source.open("rb", buffering=0) as file:
-            while left:
-                block = file.read(min(_BLOCK, left))
-                if not block:
-                    raise ChangedMeanwhileError(item.path)
-                whole.update(block)
-                left -= len(block)
-                yield block
+        file = os.open(item.source, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise ChangedMeanwhileError(item.path) from None
+    try:
+        while left:
+            block = os.read(file, min(_BLOCK, left))
+            if not block:
+                raise ChangedMeanwhileError(item.path)
+            whole.update(block)
+            left -= len(block)
+            yield block
+    finally:
+        os.close(file)
     if whole.hexdigest() != item.digest:
         raise ChangedMeanwhileError(item.path)
 
@@ -68,6 +71,23 @@ def tar_stream(items: Iterable[Item]) -> Iterator[bytes]:
 
 
 def _tar_header(item: Item) -> bytes:
+    """One header. The common case by hand: the library's way takes as long as reading a small file."""
+    mode = b"0000755" if item.source is None or item.executable else b"0000644"
+    name = item.path.encode("utf-8", "surrogateescape")
+    if len(name) <= _SHORT_NAME and item.size < _LARGE:
+        kind = b"5" if item.source is None else b"0"
+        start = (
+            name.ljust(_SHORT_NAME, b"\0")
+            + mode
+            + b"\0"
+            + b"0000000\0" * 2
+            + b"%011o\0" % item.size
+            + b"0" * 11
+            + b"\0"
+        )
+        end = kind + bytes(100) + b"ustar  \0"
+        checksum = sum(start) + sum(end) + 8 * 32
+        return (start + b"%06o\0 " % checksum + end).ljust(_TAR_UNIT, b"\0")
     info = tarfile.TarInfo(item.path)
     info.mode = 0o755 if item.source is None or item.executable else 0o644
     if item.source is None:
@@ -110,7 +130,7 @@ def worth_compressing(items: Iterable[Item]) -> bool:
             small += item.size
             continue
         try:
-            with item.source.open("rb") as file:
+            with Path(item.source).open("rb") as file:
                 sample = file.read(_SAMPLE_BYTES)
         except OSError:
             continue

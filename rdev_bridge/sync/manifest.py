@@ -8,6 +8,7 @@ A manifest maps paths (relative to the root, `/` between names, non-UTF-8 bytes 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ OTHER = "o"
 
 def digest(manifest: Mapping[str, str]) -> str:
     """A name for the state of a whole tree."""
-    whole = "\0".join(f"{path}\0{state}" for path, state in sorted(manifest.items()))
+    whole = "\0".join(itertools.chain.from_iterable(sorted(manifest.items())))
     return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

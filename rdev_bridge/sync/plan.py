@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _BATCH = 200
-"""Names in one command: below every system's limit on arguments, even with names of 255 bytes in deep folders."""
+"""Names in one command: below every system's limit on arguments, even with long names in deep folders."""
 
 
 @dataclass
@@ -67,6 +67,7 @@ def plan_push(
     that is not there yet is staged whole, and moved by one rename.
     """
     plan = Plan()
+    root = str(folder)
     groups: dict[str, int] = {}
     staged_links: list[tuple[str, str]] = []
     staged_files: list[_Expectation] = []
@@ -76,7 +77,7 @@ def plan_push(
         if state == FOLDER:
             plan.items.append(Item(place))
         elif is_file(state):
-            plan.items.append(Item(place, folder / path, size_of(path), state[0] == "x", state[2:]))
+            plan.items.append(Item(place, f"{root}/{path}", size_of(path), state[0] == "x", state[2:]))
             staged_files.append(_Expectation(b'"$q"/' + quoted(place), state))
         else:
             staged_links.append((place, link_target(path)))
@@ -87,7 +88,8 @@ def plan_push(
         above = parent(path)
         if above not in groups:
             groups[above] = len(groups)
-            plan.items.append(Item(str(groups[above])))
+            if groups[above]:  # the script makes the first one
+                plan.items.append(Item(str(groups[above])))
         places[path] = f"{groups[above]}/{path.rpartition('/')[2]}"
         moves.setdefault(above, []).append(path)
         stage(path, places[path])
@@ -160,7 +162,7 @@ def _checks(expectations: list[_Expectation], names: list[str]) -> tuple[list[by
             number += 1
             if one.state is None:
                 continue
-            plain = is_file(one.state) and "\n" not in name and "\\" not in name
+            plain = is_file(one.state) and "\n" not in name
             (last if plain else first).append(f"{number} {one.state}")
         expected += first + last
     return commands, "\n".join(expected).encode()

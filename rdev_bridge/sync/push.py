@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _ROUNDS = 12
 _STALE_ROUNDS = 3
 _LOCAL_WAIT_S = 600.0
+_FINAL = frozenset({"syncBusy", "syncBlocked", "syncConflict"})
 _LOOK_FIRST_BYTES = 1_000_000
 """From here on a conflict should be known before the content is on its way."""
 
@@ -61,6 +62,7 @@ class Push:
     progress: Callable[[SyncProgress], None]
     policy: ConflictPolicy
     known: Known
+    _notes: list[asyncio.Task[str]] = field(default_factory=list, init=False)
     _opened: bool = field(default=False, init=False)
     _looked: bool = field(default=False, init=False)
     _stale: int = field(default=0, init=False)
@@ -71,38 +73,42 @@ class Push:
         self._dir = sync_dir(self.folder)
         self._file = target_file(self.folder, self.target)
         async with locked(self._dir / "lock", _LOCAL_WAIT_S):
-            await self._scan(self.changed)
-            self._memory = self._recall()
-            self._peer = Peer(self.shell, self.root, self._memory.client, self._memory.tools)
-            if self._memory.tools is None and not await self._open():
-                return self._result(None)
-            for _ in range(_ROUNDS):
-                try:
-                    result = await self._round()
-                except ChangedMeanwhileError:
-                    await self._scan(None)
-                    continue
-                except SyncConflictError:
+            try:
+                return await self._rounds()
+            finally:
+                await asyncio.gather(*self._notes, return_exceptions=True)
+
+    async def _rounds(self) -> SyncResult:
+        await self._scan(self.changed)
+        self._memory = self._recall()
+        self._peer = Peer(self.shell, self.root, self._memory.client, self._memory.tools)
+        if self._memory.tools is None and not await self._open():
+            return await self._result(None)
+        for _ in range(_ROUNDS):
+            try:
+                result = await self._round()
+            except ChangedMeanwhileError:
+                await self._scan(None)
+                continue
+            except SyncError as error:
+                # The server may not be what it was: an emptied disk, another image with other tools.
+                if self._opened or error.reason in _FINAL:
                     raise
-                except SyncError as error:
-                    # The server may not be what it was: an emptied disk, another image with other tools.
-                    if self._opened or error.reason in ("syncBusy", "syncBlocked"):
-                        raise
-                    if not await self._open():
-                        return self._result(None)
-                    continue
-                if result is not None:
-                    return result
+                if not await self._open():
+                    return await self._result(None)
+                continue
+            if result is not None:
+                return result
         raise SyncError("the files keep changing faster than they can be brought over; try again", reason="syncRace")
 
     async def _round(self) -> SyncResult | None:
-        memory, peer, local = self._memory, self._peer, self._local.manifest
+        memory, peer, local = self._memory, self._peer, self._wanted()
         self._forget_ignored()
         todo = difference(memory.base, local, memory.spared)
         if not todo:
             if self._looked or await peer.generation() == memory.generation:
                 self._remember(after_push(memory.base, local, memory.spared), memory.generation)
-                return self._result(None)
+                return await self._result(None)
             await self._look()
             return None
         plan = self._plan(todo)
@@ -116,7 +122,7 @@ class Push:
             applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
         if applied.word == "ok":
             self._remember(after_push(memory.base, local, memory.spared), applied.generation)
-            return self._result(plan, len(todo.drop))
+            return await self._result(plan, len(todo.drop))
         if applied.word == "busy":
             raise SyncError(
                 f"another push to {self.root} is under way on the server (its process: {applied.generation}); "
@@ -136,7 +142,7 @@ class Push:
         if before is not None and changed is not None:
             found = await asyncio.to_thread(rescan, self.folder, before, changed)
             if found is not None:
-                self._local = self.known.scans[self.folder] = found
+                self._take(found, None)
                 return
         if before is None:
             before = await asyncio.to_thread(load_scan, file)
@@ -148,10 +154,21 @@ class Push:
             loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
 
         loop = asyncio.get_running_loop()
-        self._local = await asyncio.to_thread(scan, self.folder, before, tell)
-        self.known.scans[self.folder] = self._local
-        if self._local.seen != before.seen or self._local.ignored != before.ignored:
-            await asyncio.to_thread(save_scan, file, self._local)
+        found = await asyncio.to_thread(scan, self.folder, before, tell)
+        changed_since = found.seen != before.seen or found.ignored != before.ignored
+        self._take(found, file if changed_since else None)
+
+    def _take(self, found: Scan, file: Path | None) -> None:
+        """Go on with this scan. Its name, and its place in `file`, are made while the server works."""
+        self._local = self.known.scans[self.folder] = found
+
+        def name_and_save() -> str:
+            if file is not None:
+                save_scan(file, found)
+            return digest(found.manifest)
+
+        self._state = asyncio.create_task(asyncio.to_thread(name_and_save))
+        self._notes.append(self._state)
 
     def _recall(self) -> TargetMemory:
         """What is known of the target; read from disk only where another process wrote it."""
@@ -218,7 +235,7 @@ class Push:
 
     async def _look(self) -> None:
         """Learn what the server really holds, and decide what that means."""
-        memory, local = self._memory, self._local.manifest
+        memory, local = self._memory, self._wanted()
         self._forget_ignored()
         generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys()))
         outcome = reconcile(memory.base, local, actual, memory.spared, self.policy)
@@ -242,6 +259,13 @@ class Push:
         memory = self._memory
         return generation == memory.generation and all(actual.get(path) == memory.base.get(path) for path in paths)
 
+    def _wanted(self) -> Manifest:
+        """What the server should hold. Links need readlink there, to be compared."""
+        manifest, tools = self._local.manifest, self._memory.tools
+        if tools is None or tools.readlink:
+            return manifest
+        return {path: state for path, state in manifest.items() if state[0] != "l"}
+
     def _forget_ignored(self) -> None:
         """What the ignore rules exclude by now is no business of ours on the server either."""
         memory, scanned = self._memory, self._local
@@ -254,20 +278,23 @@ class Push:
         return plan_push(
             self.folder,
             self._memory.base,
-            self._local.manifest,
+            self._wanted(),
             todo,
             size_of=lambda path: seen[path][2],
             link_target=lambda path: _read_link(self.folder / path, self._local.manifest[path]),
         )
 
-    def _result(self, plan: Plan | None, deleted: int = 0) -> SyncResult:
+    async def _result(self, plan: Plan | None, deleted: int = 0) -> SyncResult:
+        wanted = self._wanted()
+        refused = dict(self._local.refused)
+        refused.update((path, "the server has no readlink") for path in self._local.manifest if path not in wanted)
         return SyncResult(
-            state=digest(self._local.manifest),
+            state=await self._state,
             files=plan.files if plan else 0,
             bytes=plan.total_bytes if plan else 0,
             deleted=deleted,
             kept=self._kept,
-            refused=tuple(f"{path}: {reason}" for path, reason in sorted(self._local.refused.items())),
+            refused=tuple(f"{path}: {reason}" for path, reason in sorted(refused.items())),
         )
 
 

@@ -224,12 +224,15 @@ def link_state(target: str) -> str:
 
 def hash_file(path: str) -> str:
     """SHA-256 of a file's content, in hex."""
-    with Path(path).open("rb", buffering=0) as file:
-        first = file.read(_BLOCK)
-        whole = hashlib.sha256(first)
-        while first:
-            first = file.read(_BLOCK)
-            whole.update(first)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        block = os.read(file, _BLOCK)
+        whole = hashlib.sha256(block)
+        while block:
+            block = os.read(file, _BLOCK)
+            whole.update(block)
+    finally:
+        os.close(file)
     return whole.hexdigest()
 
 

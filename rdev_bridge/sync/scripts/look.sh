@@ -14,48 +14,69 @@ inside() {
 
 # look ./PATH...: what stands there, one line each, `NUMBER KIND [HASH]`: f file, x executable file, l link, d folder,
 # o anything else; nothing for what does not exist. Numbers go on from call to call. Plain files come last, hashed by
-# one process; a name that a hash tool would print in its own way (backslash, newline) is hashed by itself.
+# one process; a name with a newline, which would break that process's lines, is hashed by itself.
 look() {
   marks=
+  special=
   for entry do
-    shift
     n=$((n + 1))
-    if [ -L "$entry" ]; then
-      target=$(readlink -n "$entry" | sha)
-      target=${target%% *}
-      echo "$n l $target"
-    elif [ -d "$entry" ]; then
-      if inside "$entry"; then echo "$n d"; else echo "$n o"; fi
-    elif [ -f "$entry" ]; then
+    if [ -f "$entry" ] && [ ! -L "$entry" ]; then
       kind=f
       if [ -x "$entry" ]; then kind=x; fi
       case $entry in
-        *"$nl"* | *\\*) alone "$entry" "$n" "$kind" ;;
-        *)
-          set -- "$@" "$entry"
-          marks="$marks $n,$kind"
+        *"$nl"*)
+          alone "$entry" "$n" "$kind"
+          special=1
           ;;
+        *) marks="$marks$n $kind $nl" ;;
       esac
+      continue
+    fi
+    special=1
+    if [ -L "$entry" ]; then
+      target=$(readlink -n "$entry" | sha)
+      echo "$n l ${target%% *}"
+    elif [ -d "$entry" ]; then
+      if inside "$entry"; then echo "$n d"; else echo "$n o"; fi
     elif [ -e "$entry" ]; then
       echo "$n o"
     fi
   done
-  [ $# -gt 0 ] || return 0
-  if hashes=$(sha "$@" 2>/dev/null); then
-    echo "$hashes" | {
-      # shellcheck disable=SC2086 # marks are words
-      set -- $marks
-      while read -r digest _; do
-        echo "${1%,*} ${1#*,} $digest"
-        shift
-      done
-    }
-  else # one of them went away meanwhile, or cannot be read: ask for each by itself
-    for mark in $marks; do
-      alone "$1" "${mark%,*}" "${mark#*,}"
+  if [ -n "$special" ]; then # leave only the plain files
+    for entry do
       shift
+      if [ -f "$entry" ] && [ ! -L "$entry" ]; then
+        case $entry in
+          *"$nl"*) ;;
+          *) set -- "$@" "$entry" ;;
+        esac
+      fi
     done
   fi
+  if [ -n "$marks" ]; then hash_all "$@"; fi
+}
+
+# A line for each of $marks, which are those of the files given.
+hash_all() {
+  if ! hashes=$(sha "$@" 2>/dev/null); then # one went away meanwhile, or cannot be read: ask for each by itself
+    for entry do
+      alone "$entry" "${marks%% *}" f
+      marks=${marks#*"$nl"}
+    done
+    return
+  fi
+  set -f
+  before=$IFS
+  IFS=$nl
+  # shellcheck disable=SC2086 # lines are words here; `read` would fetch them byte by byte
+  set -- $hashes
+  IFS=$before
+  set +f
+  for line do
+    line=${line#\\} # says that the name after the hash is spelt with escapes
+    echo "${marks%%"$nl"*}${line%% *}"
+    marks=${marks#*"$nl"}
+  done
 }
 
 alone() {

@@ -32,7 +32,7 @@ proven() {
 if proven "$proof"; then say place machine; fi
 if proven "$own/$marker"; then leave place folder; fi
 
-if [ ! -d "$own" ]; then mkdir "$own" && echo '*' >"$own/.gitignore"; fi || leave failed "cannot write into $root"
+if [ ! -d "$own" ]; then mkdir -p "$own" && echo '*' >"$own/.gitignore"; fi || leave failed "cannot write into $root"
 # What interrupted pushes left behind.
 find "$own/." ! -name . -prune -name 'stage.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
 find "$own/spool/." ! -name . -prune -mtime +1 -exec rm -rf {} + 2>/dev/null
