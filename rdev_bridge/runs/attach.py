@@ -1,0 +1,142 @@
+"""Coming back to a run: one that has ended, one that another bridge works on, or one that was left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.model import Outcome, Run, RunState, Trigger, TriggerKind
+from rdev_bridge.remote.items import Binding
+from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
+from rdev_bridge.runs.log import LogReader, LogWriter
+from rdev_bridge.runs.relay import Audience, Relay
+from rdev_bridge.runs.replay import Replay
+from rdev_bridge.runs.store import find_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rdev_bridge.runs.runner import Runner
+    from rdev_bridge.runs.store import RunFolder, StoredRun
+
+_OWNER_PATIENCE_S = 10.0
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedRun:
+    """`seq` is the number of the first line that the observers get, `offset` the first byte of the run's log.
+
+    `owned`: this bridge works on the run from here on; otherwise another one does, and this is a second reader.
+    """
+
+    run: Run
+    seq: int
+    offset: int
+    owned: bool
+
+
+async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audience) -> AttachedRun:
+    """See `Runner.attach`."""
+    folder, stored = find_run(run_id, runner.around.stores())
+    owned = folder.claim()
+    stored = folder.load() or stored
+    finished = stored.state is RunState.FINISHED
+    if not finished and stored.binding is None and not owned:
+        raise RdevError(f"{folder.run_id} has not started its command yet; try again", reason="notStarted")
+    reader = LogReader(folder.path)
+    reader.refresh()
+    mark = folder.mark()
+    offset = mark.settle() if owned else mark.offset
+    target = runner.around.stored_target(stored.target, runner.around.store_of(folder.run_id).folder)
+    live = LiveRun(
+        run=stored.to_run(folder.log_path),
+        folder=folder,
+        trigger=Trigger(TriggerKind.ATTACH),
+        target=target,
+        stored_target=stored.target,
+        audience=audience,
+        on_client_exit=stored.on_client_exit,
+        timeout_s=_time_left_s(stored),
+        binding=None if stored.binding is None else Binding.from_wire(stored.binding),
+        mark=mark if owned else None,
+    )
+    if not owned:
+        mark.close()
+    replay = Replay(reader, offset=offset) if seq is None else Replay(reader, seq=seq)
+    attached = AttachedRun(live.run, replay.seq, offset if seq is None else replay.offset, owned)
+    runner.adopt(live, _live(runner, live, reader, replay))
+    return attached
+
+
+async def _live(runner: Runner, live: LiveRun, reader: LogReader, replay: Replay) -> None:
+    try:
+        await live.audience.run_started(live.run, live.trigger)
+        relay = Relay(live.audience, live.counted, replay.assembler, replay.offset)
+        await replay.into(relay)
+        if live.run.state is RunState.FINISHED:
+            await relay.ended()
+            await runner.retell(live)
+            return
+        ending = await _go_on(runner, live, reader, relay)
+    except asyncio.CancelledError:
+        live.let_go()
+        raise
+    await runner.finish(live, ending)
+
+
+async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay) -> Ending:
+    if live.binding is None:
+        return Ending(Outcome.LOST, message="its bridge was killed before the server had said that it started")
+    try:
+        if live.folder.is_mine:
+            relay.writer = LogWriter(live.folder.path, reader)
+        connector = await live.unless_ended(runner.around.connector(live.target))
+        return await runner.follow(live, connector.adopt(live.binding), relay, reader.position)
+    except EndedEarlyError:
+        return Ending(Outcome.LOST, message="its server could not be reached to end it")
+    except (RdevError, UsageError) as error:
+        return Ending(Outcome.LOST, message=str(error))
+    finally:
+        relay.close()
+
+
+async def end_elsewhere(runner: Runner, run_id: str) -> Run:
+    """End a run that does not belong to this bridge; returns once it is known dead. Raises RdevError, UsageError."""
+    folder, stored = find_run(run_id, runner.around.stores())
+    if stored.state is RunState.FINISHED:
+        return stored.to_run(folder.log_path)
+    if not folder.is_owned():
+        await attach(runner, folder.run_id, None, Audience())
+        live = runner.live[folder.run_id]
+        live.end(Outcome.CANCELLED)
+        return await live.wait()
+    if stored.binding is None:
+        raise RdevError(
+            f"{folder.run_id} has not started yet, and waits in another bridge; cancel it there", reason="notStarted"
+        )
+    folder.note_end(Outcome.CANCELLED)
+    target = runner.around.stored_target(stored.target, runner.around.store_of(folder.run_id).folder)
+    connector = await runner.around.connector(target)
+    result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
+    if not result.dead:
+        raise RdevError(f"{folder.run_id} may still be running: {result.message}", reason="notDead")
+    return await _told_by_owner(folder, stored, folder.log_path)
+
+
+async def _told_by_owner(folder: RunFolder, stored: StoredRun, log_path: Path) -> Run:
+    for _ in range(int(_OWNER_PATIENCE_S / _LOOK_S)):
+        stored = folder.load() or stored
+        if stored.state is RunState.FINISHED:
+            break
+        await asyncio.sleep(_LOOK_S)
+    return stored.to_run(log_path)
+
+
+def _time_left_s(stored: StoredRun) -> float | None:
+    if stored.timeout_s is None:
+        return None
+    return max(0.0, stored.timeout_s - (datetime.now(UTC) - stored.started_at).total_seconds())

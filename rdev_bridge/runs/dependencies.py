@@ -1,0 +1,96 @@
+"""What a task depends on, run before it: in parallel where it can be, and none after the first failure."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rdev_bridge.core.graph import Plan
+from rdev_bridge.errors import UsageError
+from rdev_bridge.model import BusyPolicy, Outcome, Run, RunRequest, Trigger, TriggerKind
+from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rdev_bridge.model import Task
+    from rdev_bridge.runs.runner import Runner
+
+
+def plan_of(task: Task | None, tasks: Mapping[str, Task]) -> Plan | None:
+    """The walk through the dependencies of `task`, if it has any. Raises UsageError for a circle or an unknown name."""
+    if task is None or not task.depends_on:
+        return None
+    known = {**tasks, task.name: task}
+    try:
+        return Plan(task.name, {name: one.depends_on for name, one in known.items()})
+    except KeyError as error:
+        raise UsageError(f"{task.name} depends on {error.args[0]!r}, and there is no such task") from None
+    except ValueError as error:
+        raise UsageError(f"the tasks depend on each other in a circle: {error}") from None
+
+
+async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: RunRequest) -> Ending | None:
+    """Run them; the end of `live` where one of them fails, else None. Raises EndedEarlyError."""
+    tasks = runner.around.tasks_of(request.folder)
+    waiting: dict[asyncio.Task[Run], str] = {}
+    children: list[str] = []
+    message = ""
+    try:
+        while True:
+            for name in plan.ready():
+                if name == plan.root:
+                    return None
+                child = runner.submit_child(_request_for(tasks[name], live, request))
+                children.append(child)
+                waiting[asyncio.create_task(runner.wait(child))] = name
+            if plan.over:
+                return Ending(Outcome.ERROR, message=message)
+            done, _ = await live.unless_ended(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
+            for task in done:
+                name, run = waiting.pop(task), task.result()
+                ok = run.outcome is Outcome.SUCCEEDED
+                if not ok and plan.failed is None:
+                    message = f"{name} {_in_words(run)}, so {plan.root} did not start"
+                    _cancel(runner, children)
+                plan.finished(name, ok=ok)
+    except EndedEarlyError:
+        _cancel(runner, children)
+        if waiting:
+            await asyncio.wait(waiting)
+        raise
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def _request_for(task: Task, live: LiveRun, request: RunRequest) -> RunRequest:
+    return RunRequest(
+        folder=request.folder,
+        task=task,
+        on_busy=BusyPolicy.PARALLEL if task.on_busy is BusyPolicy.PARALLEL else BusyPolicy.QUEUE,
+        on_client_exit=live.on_client_exit,
+        trigger=Trigger(TriggerKind.DEPENDENCY, request.trigger.files),
+        file=request.file,
+        parent_run_id=live.run_id,
+    )
+
+
+def _cancel(runner: Runner, run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        if run_id in runner.live:
+            runner.cancel(run_id)
+
+
+def _in_words(run: Run) -> str:
+    match run.outcome:
+        case Outcome.FAILED:
+            return f"failed with exit code {run.exit_code}"
+        case Outcome.TIMED_OUT:
+            return "timed out"
+        case Outcome.ERROR:
+            return f"could not start ({run.message})"
+        case Outcome.CANCELLED | Outcome.SUPERSEDED:
+            return f"was {run.outcome.value}"
+        case _:
+            return f"was lost ({run.message})"

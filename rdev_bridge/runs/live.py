@@ -1,0 +1,167 @@
+"""A run that is under way in this process: the object that changes, and how its end is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rdev_bridge.model import Outcome, Run, RunState
+from rdev_bridge.runs.store import StoredRun
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Hashable
+
+    from rdev_bridge.core.graph import Plan
+    from rdev_bridge.model import OnClientExit, RunRequest, Target, Trigger
+    from rdev_bridge.remote.items import Binding
+    from rdev_bridge.runs.mark import DeliveredMark
+    from rdev_bridge.runs.relay import Audience
+    from rdev_bridge.runs.store import RunFolder, StoredTarget
+
+T = TypeVar("T")
+CANCEL_GRACE_S = 5.0
+_LETTING_GO_S = 2.0
+
+
+class EndedEarlyError(Exception):
+    """The run's end was asked for before its command had started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    outcome: Outcome
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    message: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LiveRun:
+    """`run` is the snapshot of this moment. `line` is whose turn it waits for; None for a run that was attached to.
+
+    `mark` is kept only where this process owns the run.
+    """
+
+    run: Run
+    folder: RunFolder
+    trigger: Trigger
+    target: Target
+    stored_target: StoredTarget
+    on_client_exit: OnClientExit
+    audience: Audience
+    mark: DeliveredMark | None = None
+    timeout_s: float | None = None
+    request: RunRequest | None = None
+    plan: Plan | None = None
+    line: Hashable | None = None
+    binding: Binding | None = None
+    grace_s: float = CANCEL_GRACE_S
+    wanted_end: Outcome | None = None
+    task: asyncio.Task[None] | None = None
+    told_queued: asyncio.Task[None] | None = None
+    began_s: float = field(default_factory=time.monotonic)
+    _end_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def run_id(self) -> str:
+        """Its name."""
+        return self.run.run_id
+
+    def end(self, outcome: Outcome, grace_s: float | None = None) -> bool:
+        """Ask for the end; the first who asks decides what it is called. False where it is over already."""
+        if self._finished.is_set():
+            return False
+        self.wanted_end = self.wanted_end or outcome
+        self.grace_s = self.grace_s if grace_s is None else min(grace_s, self.grace_s)
+        self._end_wanted.set()
+        return True
+
+    async def end_wanted(self) -> Outcome:
+        """Wait until somebody asks for the end."""
+        await self._end_wanted.wait()
+        assert self.wanted_end is not None
+        return self.wanted_end
+
+    async def unless_ended(self, work: Coroutine[Any, Any, T], *, patience_s: float = 0.0) -> T:
+        """The result of `work`; where the end is asked for first, `work` gets `patience_s` and is then cancelled.
+
+        Raises EndedEarlyError.
+        """
+        working = asyncio.ensure_future(work)
+        asked = asyncio.ensure_future(self._end_wanted.wait())
+        try:
+            await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done() and patience_s:
+                await asyncio.wait({working}, timeout=patience_s)
+            if working.done():
+                return working.result()
+            raise EndedEarlyError
+        finally:
+            asked.cancel()
+            working.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await working
+
+    def counted(self, lines: int) -> Run:
+        """The snapshot with so many lines."""
+        if lines != self.run.lines:
+            self.run = replace(self.run, lines=lines)
+        return self.run
+
+    def finish(self, ending: Ending) -> Run:
+        """Turn the snapshot into the last one."""
+        duration_ms = ending.duration_ms
+        if duration_ms is None and self.run.state is RunState.RUNNING:
+            duration_ms = round((time.monotonic() - self.began_s) * 1000)
+        self.run = replace(
+            self.run,
+            state=RunState.FINISHED,
+            outcome=ending.outcome,
+            exit_code=ending.exit_code,
+            duration_ms=duration_ms,
+            message=ending.message,
+        )
+        return self.run
+
+    def begin(self) -> None:
+        """Its turn has come."""
+        self.began_s = time.monotonic()
+        self.run = replace(self.run, state=RunState.RUNNING, started_at=datetime.now(UTC))
+
+    def save(self) -> None:
+        """Keep the snapshot on disk, unless that is another bridge's business."""
+        if not self.folder.is_mine:
+            return
+        binding = None if self.binding is None else self.binding.to_wire()
+        self.folder.save(
+            StoredRun.of(
+                self.run,
+                self.stored_target,
+                on_client_exit=self.on_client_exit,
+                timeout_s=self.timeout_s,
+                binding=binding,
+            )
+        )
+
+    def let_go(self) -> None:
+        """Own it no more; what it is on disk is enough to go on with it."""
+        self.folder.release()
+        if self.mark is not None:
+            self.mark.close()
+            self.mark = None
+
+    def over(self) -> None:
+        """Everybody was told."""
+        self._finished.set()
+
+    async def wait(self) -> Run:
+        """The last snapshot, once everybody was told of it."""
+        await self._finished.wait()
+        return self.run

@@ -1,0 +1,102 @@
+"""How much of a run's output its reader has: a few numbers in shared memory, exact after a SIGKILL at any moment.
+
+The reader's process stores an intent, writes, and stores the result. Killed in between, it leaves an intent whose
+outcome is found out afterwards: from the size of the file that it wrote to; and for a pipe or a terminal, which were
+known to have room before the intent was stored, it is taken for written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIZE = 4096
+_DELIVERED, _INTENT, _FILE_AT, _DEVICE, _INODE, _PATH_SIZE = range(6)
+_PATH_AT = 64
+_NO_FILE = 2**64 - 1
+
+
+class DeliveredMark:
+    """The file `delivered` of one run. Offsets count bytes of the run's log."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, _SIZE)
+            self._memory = mmap.mmap(descriptor, _SIZE)
+        finally:
+            os.close(descriptor)
+        self._bytes = memoryview(self._memory)
+        self._numbers = self._bytes[:_PATH_AT].cast("Q")
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._numbers.release()
+        self._bytes.release()
+        self._memory.close()
+
+    @property
+    def offset(self) -> int:
+        """Where the reader stands, as far as it could say so."""
+        return self._numbers[_DELIVERED]
+
+    def advance(self, offset: int) -> None:
+        """The reader has everything before `offset`. Never goes back."""
+        if offset > self._numbers[_DELIVERED]:
+            self._numbers[_DELIVERED] = offset
+
+    def name_file(self, descriptor: int) -> bool:
+        """Note which file the reader writes to, if it is one that keeps what is appended; whether it is."""
+        info = os.fstat(descriptor)
+        path = os.fsencode(_path_of(descriptor)) if stat.S_ISREG(info.st_mode) else b""
+        if not path or len(path) > _SIZE - _PATH_AT:
+            self._numbers[_PATH_SIZE] = 0
+            return False
+        self._bytes[_PATH_AT : _PATH_AT + len(path)] = path
+        self._numbers[_DEVICE], self._numbers[_INODE] = info.st_dev, info.st_ino
+        self._numbers[_PATH_SIZE] = len(path)
+        return True
+
+    @contextmanager
+    def intent(self, end: int, file_at: int | None = None) -> Iterator[None]:
+        """Around the write that takes the reader to `end`; `file_at` is where in its file that write begins."""
+        numbers = self._numbers
+        numbers[_FILE_AT] = _NO_FILE if file_at is None else file_at
+        numbers[_INTENT] = end
+        yield
+        self.advance(end)
+
+    def settle(self) -> int:
+        """The offset after a reader that may have been killed in the middle of a write; its file is looked at."""
+        start, end, file_at = (self._numbers[i] for i in (_DELIVERED, _INTENT, _FILE_AT))
+        if end > start:
+            size = None if file_at == _NO_FILE else self._file_size()
+            self.advance(end if size is None else start + min(max(size - file_at, 0), end - start))
+        self._numbers[_INTENT] = 0
+        return self.offset
+
+    def _file_size(self) -> int | None:
+        path = Path(os.fsdecode(bytes(self._bytes[_PATH_AT : _PATH_AT + self._numbers[_PATH_SIZE]])))
+        try:
+            info = path.stat()
+        except OSError:
+            return None
+        same = (info.st_dev, info.st_ino) == (self._numbers[_DEVICE], self._numbers[_INODE])
+        return info.st_size if same else None
+
+
+def _path_of(descriptor: int) -> str:
+    try:
+        if hasattr(fcntl, "F_GETPATH"):
+            return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return ""

@@ -1,0 +1,350 @@
+"""The one runner: takes requests from every face, and owns the life of each run from there to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.core.busy import BusyLine, Cancel, Decision, Drop, Ignore, Queue, Start
+from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.model import (
+    BusyPolicy,
+    Disposition,
+    OnClientExit,
+    Outcome,
+    Run,
+    RunState,
+)
+from rdev_bridge.runs.assemble import Assembler
+from rdev_bridge.runs.attach import AttachedRun, attach, end_elsewhere
+from rdev_bridge.runs.dependencies import plan_of, run_dependencies
+from rdev_bridge.runs.flow import ending_before_start, follow_to_end, start_command
+from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
+from rdev_bridge.runs.log import LogWriter
+from rdev_bridge.runs.relay import Audience, Relay
+from rdev_bridge.runs.spec import command_text, spec_of
+from rdev_bridge.runs.store import StoredTarget, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Hashable, Sequence
+
+    from rdev_bridge.core.graph import Plan
+    from rdev_bridge.model import DiagnosticCounts, RunRequest
+    from rdev_bridge.remote.connect import RemoteCommand
+    from rdev_bridge.runs.observer import RunObserver
+    from rdev_bridge.runs.surroundings import Surroundings
+
+_log = logging.getLogger(__name__)
+_CLOSE_GRACE_S = 0.5
+CLOSE_S = 1.2
+"""How long `close` waits for runs to be known dead: an editor gives its server two seconds in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The answer to a request. Where it was ignored, `run_id` is the run that was in its way."""
+
+    run_id: str
+    disposition: Disposition
+
+
+class Runner:
+    """All runs of one bridge. Its methods belong to the event loop; `group` is what its tasks live in."""
+
+    def __init__(self, around: Surroundings, group: asyncio.TaskGroup, observers: Sequence[RunObserver] = ()) -> None:
+        self.around = around
+        self.audience = Audience(observers)
+        self.live: dict[str, LiveRun] = {}
+        self.group = group
+        self._lines: dict[Hashable, BusyLine] = {}
+        self._patience: dict[Hashable, asyncio.TimerHandle] = {}
+        self._closing = False
+
+    # ── what faces ask for ──
+
+    def submit(self, request: RunRequest) -> Submission:
+        """Take a request; the run goes on by itself. Raises UsageError, SettingsError for one that can never run."""
+        return self._submit(request, plan_of(request.task, self.around.tasks_of(request.folder)))
+
+    def cancel(self, run_id: str) -> bool:
+        """Ask for a run's end, whichever bridge it belongs to; false where it is over or unknown."""
+        live = self.live.get(run_id)
+        if live is None:
+            return self._cancel_elsewhere(run_id)
+        if live.task is None and live.line is not None:
+            self._apply(live.line, self._lines[live.line].ended(run_id, time.monotonic()))
+            self._drop(live, Outcome.CANCELLED)
+            return True
+        return live.end(Outcome.CANCELLED)
+
+    def runs(self) -> list[Run]:
+        """Every run of the open folders, newest first."""
+        found = {
+            folder.run_id: stored.to_run(folder.log_path)
+            for store in self.around.stores()
+            for folder, stored in store.all()
+        }
+        found |= {run_id: live.run for run_id, live in self.live.items()}
+        return [found[run_id] for run_id in sorted(found, reverse=True)]
+
+    async def wait(self, run_id: str) -> Run:
+        """The run once it is over and every observer was told. Raises UsageError for one that is not of this bridge."""
+        live = self.live.get(run_id)
+        if live is not None:
+            return await live.wait()
+        folder, stored = find_run(run_id, self.around.stores())
+        return stored.to_run(folder.log_path)
+
+    async def attach(self, run_id: str, seq: int | None = None) -> AttachedRun:
+        """Tell the observers of this run from line `seq` on; without it, from the line after the last delivered one.
+
+        A run that nobody owns any more is taken over. Raises UsageError, RdevError.
+        """
+        live = self.live.get(run_id)
+        if live is not None:
+            return AttachedRun(live.run, live.run.lines, 0, owned=True)
+        return await attach(self, run_id, seq, self.audience)
+
+    def mark_delivered(self, run_id: str, offset: int) -> None:
+        """A face's reader has the output before byte `offset` of the run's log (`OutputBatch.end_offset`)."""
+        live = self.live.get(run_id)
+        if live is not None and live.mark is not None:
+            live.mark.advance(offset)
+
+    def note_diagnostics(self, run_id: str, counts: DiagnosticCounts) -> None:
+        """What was found in a run's output so far."""
+        live = self.live.get(run_id)
+        if live is not None:
+            live.run = replace(live.run, diagnostics=counts)
+
+    def mark_stale(self, run_id: str) -> Run | None:
+        """A file that the run's task watches changed after it began; the run as it is now, None for an unknown one."""
+        live = self.live.get(run_id)
+        if live is not None:
+            live.run = replace(live.run, stale=True)
+            return live.run
+        for store in self.around.stores():
+            folder = store.get(run_id)
+            stored = folder.load() if folder else None
+            if folder and stored:
+                stored.stale = True
+                folder.save(stored)
+                return stored.to_run(folder.log_path)
+        return None
+
+    async def close(self, grace_s: float = _CLOSE_GRACE_S) -> None:
+        """End what is to end with the bridge, let go of what is to go on; takes no longer than about CLOSE_S."""
+        self._closing = True
+        for timer in self._patience.values():
+            timer.cancel()
+        for live in list(self.live.values()):
+            if live.task is None and live.line is not None:
+                self._drop(live, Outcome.CANCELLED)
+            elif live.on_client_exit is OnClientExit.CANCEL or live.binding is None:
+                live.end(Outcome.CANCELLED, grace_s)
+        tasks = [live.task for live in self.live.values() if live.task is not None and live.wanted_end]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
+        left = [live.task for live in self.live.values() if live.task is not None]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1.0)
+
+    # ── from a request to a run ──
+
+    def submit_child(self, request: RunRequest) -> str:
+        """A run that another one depends on; its own dependencies are that one's business."""
+        return self._submit(request, None).run_id
+
+    def _submit(self, request: RunRequest, plan: Plan | None) -> Submission:
+        if self._closing:
+            raise RdevError("the bridge is about to end", reason="closing")
+        target = self.around.target_of(request)
+        command = command_text(request)
+        store = self.around.store(request.folder)
+        folder = store.create()
+        task = request.task
+        run = Run(
+            run_id=folder.run_id,
+            command=command,
+            folder=request.folder,
+            project=target.project,
+            server=target.server.name,
+            state=RunState.QUEUED,
+            started_at=datetime.now(UTC),
+            log_path=folder.log_path,
+            task=task.name if task else None,
+            parent_run_id=request.parent_run_id,
+        )
+        line = (request.folder, task.name if task else None, None if task else request.command)
+        live = LiveRun(
+            run=run,
+            folder=folder,
+            trigger=request.trigger,
+            target=target,
+            stored_target=StoredTarget.of(target),
+            audience=self.audience,
+            mark=folder.mark(),
+            on_client_exit=request.on_client_exit or (task.on_client_exit if task else OnClientExit.CANCEL),
+            timeout_s=request.timeout_s if request.timeout_s is not None else (task.timeout_s if task else None),
+            request=request,
+            plan=plan,
+            line=line,
+        )
+        policy = request.on_busy or (task.on_busy if task else BusyPolicy.PARALLEL)
+        self.live[live.run_id] = live
+        busy = self._lines.setdefault(line, BusyLine())
+        decisions = busy.requested(live.run_id, policy, time.monotonic())
+        self._apply(line, decisions)
+        for decision in decisions:
+            if isinstance(decision, Ignore):
+                del self.live[live.run_id]
+                live.let_go()
+                store.remove(folder)
+                return Submission(decision.busy_with, Disposition.IGNORED)
+        started = Start(live.run_id) in decisions
+        return Submission(live.run_id, Disposition.STARTED if started else Disposition.QUEUED)
+
+    def _apply(self, line: Hashable, decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case Start(run_id):
+                    live = self.live[run_id]
+                    live.begin()
+                    live.task = self.group.create_task(self._live(live), name=f"run {run_id}")
+                case Queue(run_id):
+                    live = self.live[run_id]
+                    live.save()
+                    live.told_queued = self.group.create_task(self.audience.run_queued(live.run))
+                case Drop(run_id):
+                    self._drop(self.live[run_id], Outcome.SUPERSEDED)
+                case Cancel(run_id):
+                    self.live[run_id].end(Outcome.SUPERSEDED)
+                case Ignore():
+                    pass
+        self._arm(line)
+
+    def _arm(self, line: Hashable) -> None:
+        """Have the line looked at when the patience with a run that was left alone is used up."""
+        busy = self._lines[line]
+        if (timer := self._patience.pop(line, None)) is not None:
+            timer.cancel()
+        if not busy.running and busy.waiting is None:
+            del self._lines[line]
+        elif (due_s := busy.patience_ends_s) is not None:
+            loop = asyncio.get_running_loop()
+            delay_s = max(0.0, due_s - time.monotonic())
+            self._patience[line] = loop.call_later(delay_s, self._patience_ended, line)
+
+    def _patience_ended(self, line: Hashable) -> None:
+        self._apply(line, self._lines[line].patience_ended(time.monotonic()))
+
+    def _drop(self, live: LiveRun, outcome: Outcome) -> None:
+        live.task = self.group.create_task(self._never_started(live, outcome), name=f"end of {live.run_id}")
+
+    async def _never_started(self, live: LiveRun, outcome: Outcome) -> None:
+        if live.told_queued is not None:
+            await live.told_queued
+        await self.finish(live, Ending(outcome, message="it was still waiting for its turn"))
+
+    # ── the life of one ──
+
+    async def _live(self, live: LiveRun) -> None:
+        try:
+            if live.told_queued is not None:
+                await live.told_queued
+            live.save()
+            await live.audience.run_started(live.run, live.trigger)
+            ending = await self._ending_of(live)
+        except asyncio.CancelledError:
+            live.let_go()
+            raise
+        await self.finish(live, ending)
+
+    async def _ending_of(self, live: LiveRun) -> Ending:
+        """Never raises but for the bridge's own end."""
+        relay = Relay(live.audience, live.counted, Assembler())
+        try:
+            assert live.request is not None
+            if live.plan is not None:
+                failed = await run_dependencies(self, live, live.plan, live.request)
+                if failed is not None:
+                    return failed
+            connector = await live.unless_ended(self.around.connector(live.target))
+            await live.unless_ended(self.around.synchronise(live.request, live.target, connector))
+            relay.writer = LogWriter(live.folder.path)
+            command = await start_command(live, connector, spec_of(live.request, live.run.command, live.target))
+            return await self.follow(live, command, relay, None)
+        except EndedEarlyError:
+            return ending_before_start(live)
+        except (RdevError, UsageError) as error:
+            return Ending(Outcome.ERROR, message=str(error))
+        except Exception as error:
+            _log.exception("run %s broke", live.run_id)
+            outcome = Outcome.ERROR if live.binding is None else Outcome.LOST
+            return Ending(outcome, message=f"the bridge failed: {error}")
+        finally:
+            relay.close()
+
+    async def follow(self, live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
+        """Relay the rest of a command that runs; its time limit counts from here."""
+        timer = None
+        if live.timeout_s is not None:
+            timer = asyncio.get_running_loop().call_later(live.timeout_s, live.end, Outcome.TIMED_OUT)
+        try:
+            return await follow_to_end(live, command, relay, after)
+        except OSError as error:
+            result = await command.cancel(live.grace_s)
+            ended = "and was ended" if result.dead else "and may still be running"
+            return Ending(Outcome.LOST, message=f"cannot keep its output, {ended}: {error}")
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def finish(self, live: LiveRun, ending: Ending) -> None:
+        """The end of a run, on disk first, then to every observer, then to whoever waits for it or for its turn."""
+        live.finish(ending)
+        live.save()
+        await self.retell(live)
+        self._take_turns(live, ending)
+        if live.request is not None and not self._closing:
+            await asyncio.to_thread(self.around.store(live.run.folder).prune, datetime.now(UTC))
+
+    async def retell(self, live: LiveRun) -> None:
+        """Tell everybody of an end that is on disk."""
+        await live.audience.run_finished(lambda: live.run)
+        live.save()
+        live.let_go()
+        live.over()
+        self.live.pop(live.run_id, None)
+
+    def adopt(self, live: LiveRun, life: Coroutine[Any, Any, None]) -> None:
+        """A run that was started earlier lives on here."""
+        self.live[live.run_id] = live
+        live.task = self.group.create_task(life, name=f"run {live.run_id}")
+
+    def _take_turns(self, live: LiveRun, ending: Ending) -> None:
+        line = self._lines.get(live.line) if live.line is not None else None
+        if line is not None and live.run_id in line.running:
+            complete = ending.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+            self._apply(live.line, line.ended(live.run_id, time.monotonic(), complete=complete))
+
+    def _cancel_elsewhere(self, run_id: str) -> bool:
+        for store in self.around.stores():
+            folder = store.get(run_id)
+            stored = folder.load() if folder else None
+            if folder and stored and stored.state is not RunState.FINISHED:
+                self.group.create_task(self._try_to_end(run_id), name=f"cancel {run_id}")
+                return True
+        return False
+
+    async def _try_to_end(self, run_id: str) -> None:
+        try:
+            await end_elsewhere(self, run_id)
+        except (RdevError, UsageError) as error:
+            _log.warning("cannot cancel %s: %s", run_id, error)

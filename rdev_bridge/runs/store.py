@@ -1,0 +1,326 @@
+"""The history of one workspace folder on disk: `<state>/runs/<run id>/`, private to the user.
+
+`run.json` says what the run is and how to find its command again, `output.log` and `index` hold its output, `delivered`
+says what of it a reader has. `owner` is locked by the process that works on the run: an unfinished run whose lock is
+free was left behind, and whoever takes the lock goes on with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rdev_bridge import places
+from rdev_bridge.errors import UsageError
+from rdev_bridge.model import DiagnosticCounts, EmbeddedServer, OnClientExit, Outcome, Run, RunState
+from rdev_bridge.runs.log import LOG_NAME
+from rdev_bridge.runs.mark import DeliveredMark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rdev_bridge.model import Target
+
+RUNS_KEPT = 100
+LOG_BYTES_KEPT = 1 << 30
+KEPT_FOR = timedelta(days=30)
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are misread
+_EPOCH = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+_RUN_NAME, _OWNER_NAME, _MARK_NAME, _END_NAME = "run.json", "owner", "delivered", "end"
+
+
+class StoredTarget(msgspec.Struct):
+    """Where the run went. `url` is None for an embedded server, which serves `folder`."""
+
+    server: str
+    project: str
+    folder: str | None = None
+    url: str | None = None
+    remote_root: str | None = None
+
+    @classmethod
+    def of(cls, target: Target) -> StoredTarget:
+        """What of `target` is kept on disk: never a key."""
+        server = target.server
+        stored = cls(server.name, target.project, remote_root=target.remote_root)
+        if isinstance(server, EmbeddedServer):
+            stored.folder = str(server.folder)
+        else:
+            stored.url = server.url
+        return stored
+
+
+class StoredRun(msgspec.Struct, omit_defaults=True):
+    """`run.json`: the last snapshot that was worth keeping, and the way back to the command."""
+
+    run_id: str
+    command: str
+    folder: str
+    project: str
+    server: str
+    state: RunState
+    started_at: datetime
+    target: StoredTarget
+    task: str | None = None
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    lines: int = 0
+    errors: int | None = None
+    warnings: int = 0
+    unmapped: int = 0
+    message: str | None = None
+    parent_run_id: str | None = None
+    stale: bool = False
+    on_client_exit: OnClientExit = OnClientExit.CANCEL
+    timeout_s: float | None = None
+    binding: dict[str, Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        target: StoredTarget,
+        *,
+        on_client_exit: OnClientExit,
+        timeout_s: float | None,
+        binding: dict[str, Any] | None,
+    ) -> StoredRun:
+        """What is kept of `run`."""
+        counts = run.diagnostics
+        return cls(
+            run_id=run.run_id,
+            command=run.command,
+            folder=str(run.folder),
+            project=run.project,
+            server=run.server,
+            state=run.state,
+            started_at=run.started_at,
+            target=target,
+            task=run.task,
+            outcome=run.outcome,
+            exit_code=run.exit_code,
+            duration_ms=run.duration_ms,
+            lines=run.lines,
+            errors=counts.errors if counts else None,
+            warnings=counts.warnings if counts else 0,
+            unmapped=counts.unmapped if counts else 0,
+            message=run.message,
+            parent_run_id=run.parent_run_id,
+            stale=run.stale,
+            on_client_exit=on_client_exit,
+            timeout_s=timeout_s,
+            binding=binding,
+        )
+
+    def to_run(self, log_path: Path) -> Run:
+        """The snapshot."""
+        counts = None if self.errors is None else DiagnosticCounts(self.errors, self.warnings, self.unmapped)
+        return Run(
+            run_id=self.run_id,
+            command=self.command,
+            folder=Path(self.folder),
+            project=self.project,
+            server=self.server,
+            state=self.state,
+            started_at=self.started_at,
+            log_path=log_path,
+            task=self.task,
+            outcome=self.outcome,
+            exit_code=self.exit_code,
+            duration_ms=self.duration_ms,
+            lines=self.lines,
+            diagnostics=counts,
+            message=self.message,
+            parent_run_id=self.parent_run_id,
+            stale=self.stale,
+        )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(StoredRun).decode
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_id = path.name
+        self._lock: int | None = None
+
+    @property
+    def log_path(self) -> Path:
+        """What `logUri` names."""
+        return self.path / LOG_NAME
+
+    def load(self) -> StoredRun | None:
+        """`run.json`; None where there is none yet, or where it is not one of ours."""
+        try:
+            return _decode((self.path / _RUN_NAME).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def save(self, stored: StoredRun) -> None:
+        """Replace `run.json` as a whole."""
+        fresh = self.path / f"{_RUN_NAME}.{os.getpid()}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_encode(stored))
+        fresh.replace(self.path / _RUN_NAME)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process owns it, through this object."""
+        return self._lock is not None
+
+    def claim(self) -> bool:
+        """Become the owner; false where another process is."""
+        if self._lock is not None:
+            return True
+        descriptor = os.open(self.path / _OWNER_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._lock = descriptor
+        return True
+
+    def release(self) -> None:
+        """Be the owner no more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def is_owned(self) -> bool:
+        """Whether a live process works on this run."""
+        if self._lock is not None:
+            return True
+        if not self.claim():
+            return True
+        self.release()
+        return False
+
+    def note_end(self, outcome: Outcome) -> None:
+        """Tell the owner what to call the end that somebody else is about to bring."""
+        (self.path / _END_NAME).write_text(outcome.value)
+
+    def noted_end(self) -> Outcome | None:
+        """What `note_end` left, if it was called."""
+        try:
+            return Outcome((self.path / _END_NAME).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def mark(self) -> DeliveredMark:
+        """What a reader of this run has; the caller closes it."""
+        return DeliveredMark(self.path / _MARK_NAME)
+
+
+class RunStore:
+    """All runs of one workspace folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = places.private(places.workspace_state_dir(folder) / "runs")
+        self._known: dict[str, tuple[tuple[int, int], StoredRun]] = {}
+        self._last_tick = 0
+
+    def create(self) -> RunFolder:
+        """A new run with an id that is short, sorts by time and can be typed; this process owns it."""
+        while True:
+            self._last_tick = max(self._last_tick + 1, int((time.time() - _EPOCH) * 10))
+            path = self._path / (_base32(self._last_tick, 7) + _base32(secrets.randbits(10), 2))
+            with suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                folder = RunFolder(path)
+                folder.claim()
+                return folder
+
+    def get(self, run_id: str) -> RunFolder | None:
+        """The run of this exact id."""
+        path = self._path / run_id
+        is_plain = run_id.isascii() and run_id.isalnum()
+        return RunFolder(path) if is_plain and (path / _RUN_NAME).exists() else None
+
+    def all(self) -> list[tuple[RunFolder, StoredRun]]:
+        """Every run, newest first."""
+        found = list(self._listed())
+        ids = {folder.run_id for folder, _ in found}
+        self._known = {run_id: known for run_id, known in self._known.items() if run_id in ids}
+        return found
+
+    def _listed(self) -> Iterator[tuple[RunFolder, StoredRun]]:
+        with os.scandir(self._path) as entries:
+            names = sorted((entry.name for entry in entries), reverse=True)
+        for name in names:
+            folder = RunFolder(self._path / name)
+            try:
+                info = (folder.path / _RUN_NAME).stat()
+            except OSError:
+                continue
+            stamp = (info.st_mtime_ns, info.st_ino)
+            known = self._known.get(name)
+            if known is None or known[0] != stamp:
+                stored = folder.load()
+                if stored is None:
+                    continue
+                known = self._known[name] = (stamp, stored)
+            yield folder, known[1]
+
+    def remove(self, folder: RunFolder) -> None:
+        """Forget a run of which nothing is worth keeping."""
+        folder.release()
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+    def prune(self, now: datetime) -> None:
+        """Keep the history bounded. A run that has not ended stays, unless nobody came back to it for KEPT_FOR."""
+        kept_runs, kept_bytes = 0, 0
+        for folder, stored in self.all():
+            size = _size(folder.log_path)
+            is_old = now - stored.started_at > KEPT_FOR
+            over = kept_runs >= RUNS_KEPT or kept_bytes + size > LOG_BYTES_KEPT
+            finished = stored.state is RunState.FINISHED
+            if kept_runs and (is_old or (over and finished)) and not folder.is_owned():
+                self.remove(folder)
+            else:
+                kept_runs, kept_bytes = kept_runs + 1, kept_bytes + size
+        for path in self._path.iterdir():
+            if not (path / _RUN_NAME).exists() and not RunFolder(path).is_owned():
+                shutil.rmtree(path, ignore_errors=True)  # its bridge was killed before there was anything to keep
+
+
+def find_run(wanted: str, stores: Sequence[RunStore]) -> tuple[RunFolder, StoredRun]:
+    """The run that a person means: an id, the unique beginning of one, or `latest`. Raises UsageError."""
+    known = [found for store in stores for found in store.all()]
+    if wanted == "latest" and known:
+        return max(known, key=lambda found: found[0].run_id)
+    matching = [found for found in known if found[0].run_id.startswith(wanted.lower())] if wanted else []
+    exact = [found for found in matching if found[0].run_id == wanted.lower()]
+    if len(exact or matching) == 1:
+        return (exact or matching)[0]
+    if matching:
+        raise UsageError(f"{wanted!r} is the beginning of {len(matching)} run ids; give a letter more")
+    raise UsageError(f"there is no run {wanted!r} here; `rdev-bridge runs` lists them")
+
+
+def _base32(number: int, width: int) -> str:
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (width - 1), -1, -5))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
