@@ -275,7 +275,7 @@ class _Seen:
         before = -1 if self._number is None else self._number
         if numbers[0] <= before or not all(map(lt, numbers, numbers[1:])):
             return False
-        expected = numbers[-1] - len(numbers) if self._number is None else self._number
+        expected = numbers[0] - 1 if self._number is None else self._number
         self._counting = self._counting and numbers[-1] - expected == len(numbers)
         self._number, self._counted, self._checked = numbers[-1], self._counted + len(numbers), True
         self._recent.extend(ids)

@@ -1,0 +1,1 @@
+"""Faults on the way between a bridge and a server."""

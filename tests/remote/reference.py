@@ -1,4 +1,4 @@
-"""The event-stream interpretation as slowly and plainly as the standard states it, to check the real decoder against."""
+"""The event-stream interpretation as plainly as the standard states it, to check the real decoder against."""
 
 from __future__ import annotations
 

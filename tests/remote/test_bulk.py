@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a row of a table reads best on one line
 """The fast ways over a stream mean the same as the complete decoder, for every input and at every split."""
 
 from __future__ import annotations

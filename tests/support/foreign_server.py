@@ -101,7 +101,8 @@ class ForeignServer:
         self._tasks.add(task)
         try:
             while await self._one_request(reader, writer):
-                pass
+                if self.requests[-1][1].get("connection", "").lower() == "close":
+                    break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -206,6 +207,15 @@ class ForeignServer:
         while line := await pipe.readline():
             text = line.decode("utf-8", "replace").removesuffix("\n")
             await self.publish(command, "output", {"line": text, "stream": stream})
+
+    async def add_finished(self, lines: list[tuple[str, str]], exit_code: int = 0) -> str:
+        """The id of a stream that already ended with `lines`, (stream, text) each. No process is started."""
+        stream_id = f"cmd-{len(self.commands):03d}"
+        command = self.commands[stream_id] = Command()
+        for stream, line in lines:
+            await self.publish(command, "output", {"line": line, "stream": stream})
+        await self.publish(command, "complete", {"exit_code": exit_code, "duration_ms": 1}, done=True)
+        return stream_id
 
     async def publish(self, command: Command, event: str, payload: object, *, done: bool = False) -> None:
         """Append one event to a command's stream; tests may add their own."""
