@@ -1,0 +1,49 @@
+"""What a key is bound to: the scheme, host and port of a server (reliability rules, Security 1)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+# Nothing here that two URL parsers could read in two ways: no user, no backslash, no blank, no percent in the host.
+_URL = re.compile(
+    r"(?:https?)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+)
+
+
+def check_url(url: str) -> str:
+    """`url` as the base of an rdev server, without a slash at its end. Raises ValueError saying what is wrong."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.lower() not in _PORTS:
+        raise ValueError("a server's url begins with https:// or http://")
+    if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+        raise ValueError("a url must hold no user name and no key; `rdev-bridge login` keeps the key")
+    if "?" in rest or "#" in rest:
+        raise ValueError("a server's url has no query and no fragment")
+    url = scheme.lower() + separator + rest
+    if not _URL.fullmatch(url):
+        raise ValueError("this is no url of a server; it looks like https://rdev.example.com or http://localhost:8080")
+    if not 0 < int(origin(url).rpartition(":")[2]) < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return url.rstrip("/")
+
+
+def origin(url: str) -> str:
+    """`scheme://host:port` of a checked url, lower case, with the port always written: equal means the same place."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.netloc.rpartition("]")[2].rpartition(":")[2]
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{int(port) if port else _PORTS[parts.scheme]}"
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether the host of a checked url is this machine, without asking anybody."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""The user's own `config.toml`: the servers, and how their keys are had. Nothing else says where a key goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.core.origin import check_url, is_this_machine
+from rdev_bridge.model import RemoteServer
+from rdev_bridge.places import config_file
+from rdev_bridge.settings import values
+from rdev_bridge.settings.schema import EMBEDDED, SERVER, USER, check
+from rdev_bridge.settings.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class UserConfig:
+    """The user's servers by name. `path` need not exist."""
+
+    path: Path
+    servers: Mapping[str, RemoteServer] = field(default_factory=dict)
+    default_server: str | None = None
+
+
+def load_user(path: Path | None = None) -> UserConfig:
+    """Read the user's `config.toml` (default: the platform's place for it). Raises SettingsError."""
+    return user_from(Source.read(path or config_file()))
+
+
+def user_from(source: Source) -> UserConfig:
+    """The same from a file that was read. Raises SettingsError."""
+    found = check(source, (), source.data, USER)
+    servers = {name: _server(source, name, table) for name, table in found.get("servers", {}).items()}
+    default = found.get("default_server")
+    if default is not None and default not in {EMBEDDED, *servers}:
+        raise source.error(("default_server",), f"there is no [servers.{default}]{values.nearest(default, servers)}")
+    return UserConfig(source.path, servers, default)
+
+
+def _server(source: Source, name: str, table: Any) -> RemoteServer:
+    keys = ("servers", name)
+    if name == EMBEDDED:
+        raise source.error(keys, f'"{EMBEDDED}" is the server that the bridge starts by itself; choose another name')
+    if not name.strip() or name.startswith("-") or not name.isprintable() or len(name) > 100:
+        raise source.error(keys, 'a server\'s name is up to 100 printable characters and begins with no "-"')
+    found = check(source, keys, table, SERVER)
+    try:
+        url = check_url(found["url"])
+    except ValueError as error:
+        raise source.error((*keys, "url"), str(error)) from None
+    if url.startswith("http:") and not is_this_machine(url) and not found.get("allow_http"):
+        raise source.error((*keys, "url"), f"{PLAIN_HTTP}, or allow_http = true here if you accept that")
+    return RemoteServer(
+        name=name,
+        url=url,
+        api_key_command=found.get("api_key_command"),
+        key_from_environment=True,
+        allow_http=found.get("allow_http", False),
+    )
+
+
+PLAIN_HTTP = "plain http to another machine lets anyone on the way read the key; use https"
