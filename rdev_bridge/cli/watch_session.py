@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from rdev_bridge.cli.keys import Keys
+from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
@@ -34,7 +35,7 @@ class WatchSession:
     """Joins the watcher, the runner and the face. `request` is the run that `r` and the start ask for."""
 
     def __init__(self, runner: _Runner, watcher: WorkspaceWatcher, face: WatchFace, request: RunRequest) -> None:
-        self._runner, self._watcher, self._face, self._request = runner, watcher, face, request
+        self._runner, self._watcher, self._face, self.request = runner, watcher, face, request
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
         self._keys = Keys(sys.stdin.fileno(), self._key, face.draw)
@@ -60,7 +61,7 @@ class WatchSession:
         try:
             with self._keys:
                 async with self._watcher:
-                    self._runner.submit(self._request)
+                    self._runner.submit(self.request)
                     code = await self._leaving
                 await self._cancel_all()
                 return code
@@ -73,7 +74,7 @@ class WatchSession:
     def _key(self, key: str) -> None:
         match key:
             case "r":
-                self._runner.submit(self._request)
+                self._run_now()
             case "p":
                 (self._watcher.resume if self._watcher.paused else self._watcher.pause)()
             case "c":
@@ -81,6 +82,12 @@ class WatchSession:
             case "q":
                 self._leave(0)
         self._refresh()
+
+    def _run_now(self) -> None:
+        try:
+            self._runner.submit(self.request)
+        except (UsageError, RdevError) as error:
+            self._face.say(str(error))
 
     def _signalled(self, number: signal.Signals) -> None:
         code = _EXIT_CODES[number]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from rdev_bridge.core.trigger import FileChange, Triggers, Verdict
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.model import BusyPolicy, Outcome, Trigger, TriggerKind
 from rdev_bridge.watch.globs import compile_globs
@@ -74,9 +75,9 @@ class WorkspaceWatcher:
     """Watches `folder` between `__aenter__` and `__aexit__`; hears of runs as a `RunObserver`.
 
     Watches have names; a run belongs to the watch that has its task's name, or that submitted it. `submit` must return
-    at once. `stale` is told the id of each run that a later change has overtaken, `changed` every file that changed and
-    is not ignored, watched or not. `may_start` is asked before anything starts by itself. All methods belong to the
-    event loop.
+    at once; what it raises is told. `stale` is told the id of each run that a later change has overtaken, `changed`
+    every file that changed and is not ignored, watched or not. `may_start` is asked before anything starts by itself.
+    All methods belong to the event loop.
     """
 
     def __init__(
@@ -286,7 +287,10 @@ class WorkspaceWatcher:
         by_save = any(self._seen.was_saved(f"{self._root}/{self._relative(path)}") for path in files)
         trigger = Trigger(TriggerKind.SAVE if by_save else TriggerKind.CHANGE, files)
         request = replace(self._entries[name].watch.request, trigger=trigger, file=files[-1])
-        self._ours[self._submit(request).run_id] = name
+        try:
+            self._ours[self._submit(request).run_id] = name
+        except (UsageError, RdevError) as error:
+            self._notice(WatchNotice(NoticeKind.FAILED, f"{name} cannot start: {error}", name, files))
 
     def _git_works(self) -> bool:
         """Whether git is in the middle of changing files; after a while its lock is held to be left behind."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdev_bridge.errors import UsageError
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, TriggerKind
 from rdev_bridge.watch.watcher import NoticeKind, WorkspaceWatcher
 from tests.support.wait import eventually_async
@@ -17,6 +17,7 @@ from tests.support.wait import eventually_async
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rdev_bridge.model import RunRequest
     from tests.watch.desk import Desk
 
 
@@ -380,3 +381,14 @@ async def test_a_folder_that_does_not_exist_cannot_be_watched(tmp_path: Path, de
     watcher = WorkspaceWatcher(tmp_path / "nowhere", submit=desk.submit, notice=desk.notices.append)
     with pytest.raises(OSError, match="nowhere"):
         await watcher.__aenter__()
+
+
+async def test_a_request_that_is_refused_is_told(desk: Desk) -> None:
+    def refuse(request: RunRequest) -> None:
+        raise RdevError("no such server")
+
+    watcher = WorkspaceWatcher(desk.folder, submit=refuse, notice=desk.notices.append)
+    watcher.set_watches(desk.watch())
+    async with watcher:
+        desk.write("a.py")
+        await eventually_async(lambda: desk.of(NoticeKind.FAILED) == ["t cannot start: no such server"])

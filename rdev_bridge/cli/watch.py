@@ -1,0 +1,118 @@
+"""`rdev-bridge watch`: runs a task or a command once, and again after each change."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdev_bridge.errors import RdevError, UsageError
+
+if TYPE_CHECKING:
+    from rdev_bridge.app import App
+    from rdev_bridge.model import RunRequest, Task
+    from rdev_bridge.watch.watcher import Watch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `watch`."""
+    parser.usage = "rdev-bridge watch [OPTION]... TASK | [OPTION]... -- COMMAND..."
+    parser.add_argument(
+        "--on",
+        metavar="GLOB",
+        action="append",
+        default=[],
+        help="what makes it run again, as in a .gitignore (may be given often); instead of the task's own `watch`",
+    )
+    parser.add_argument("--clear", action="store_true", help="clear the terminal before each run")
+    parser.add_argument("--output", choices=("text", "jsonl"), default="text", help="jsonl: one JSON object a line")
+    parser.add_argument("words", metavar="TASK", nargs=argparse.REMAINDER, help="a task, or -- and a command")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until the user leaves: 0 for `q`, 130 for Ctrl-C, 143 for SIGTERM."""
+    return asyncio.run(_watch(args))
+
+
+async def _watch(args: argparse.Namespace) -> int:
+    from rdev_bridge.app import App
+    from rdev_bridge.cli.watch_face import WatchFace
+    from rdev_bridge.cli.watch_session import WatchSession
+    from rdev_bridge.settings import find_root
+    from rdev_bridge.watch.watcher import WorkspaceWatcher
+
+    here = Path.cwd()
+    folder = find_root(here)
+    app = App([folder], os.environ)
+    request = _request(app, args.words, folder, here)
+    name = request.task.name if request.task else request.command or ""
+
+    def reread(changed: list[Path]) -> None:
+        """The task may have become another one."""
+        if not any(path.parent == folder and path.name == "rdev.toml" for path in changed):
+            return
+        try:
+            app.reload()
+            session.request = _request(app, args.words, folder, here)
+            watcher.set_watches(_watches(name, session.request, args.on))
+        except UsageError as error:
+            face.say(str(error))
+
+    form = "jsonl" if args.output == "jsonl" else "status" if _is_terminal() else "plain"
+    face = WatchFace(
+        name, folder, form, clear=args.clear, on_idle=lambda: session.idle(), on_gone=lambda: session.gone()
+    )
+    watcher = WorkspaceWatcher(
+        folder, submit=app.runner.submit, notice=lambda notice: session.notice(notice), changed=reread
+    )
+    watcher.set_watches(_watches(name, request, args.on))
+    app.observers += [watcher, face]
+    async with app:
+        session = WatchSession(app.runner, watcher, face, request)
+        try:
+            return await session.run()
+        except OSError as error:
+            raise RdevError(f"{folder} cannot be watched: {error}") from error
+
+
+def _watches(name: str, request: RunRequest, on: list[str]) -> dict[str, Watch]:
+    from rdev_bridge.watch.watcher import Watch
+
+    return {name: Watch(request, tuple(on) or (request.task.watch if request.task else ()))}
+
+
+def _request(app: App, words: list[str], folder: Path, here: Path) -> RunRequest:
+    for error in app.settings_errors().values():
+        raise error
+    return request_for(words, folder, here, app.tasks())
+
+
+def request_for(words: list[str], folder: Path, here: Path, tasks: list[Task]) -> RunRequest:
+    """What the words after `watch` ask for. Raises UsageError where they don't.
+
+    After `--`, one word is a shell command line, several words are an argv and are quoted for the shell. A command
+    runs in the folder where it was typed.
+    """
+    from rdev_bridge.model import BusyPolicy, RunRequest
+
+    if words[:1] == ["--"]:
+        command = words[1] if len(words) == 2 else shlex.join(words[1:])
+        if not command.strip():
+            raise UsageError("nothing to run after --; try: rdev-bridge watch -- COMMAND")
+        below = here.relative_to(folder).as_posix()
+        return RunRequest(folder=folder, command=command, cwd=None if below == "." else below, on_busy=BusyPolicy.QUEUE)
+    if len(words) != 1:
+        raise UsageError("say what to run: rdev-bridge watch TASK, or rdev-bridge watch -- COMMAND...")
+    known = {task.name: task for task in tasks}
+    if words[0] not in known:
+        names = ", ".join(sorted(known)) or f"none in {folder}"
+        raise UsageError(f"there is no task {words[0]!r}; the tasks are: {names}")
+    return RunRequest(folder=folder, task=known[words[0]])
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
