@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.model import ConflictPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 Manifest = dict[str, str]
 Spared = dict[str, tuple[str, str]]
@@ -59,6 +59,11 @@ class Difference:
     """Folders to remove where nothing is left in them, deepest first."""
     in_the_way: set[str] = field(default_factory=set)
     """What of `drop` and `empty`, or of the old state of `bring` and `trees`, must go before the new can come."""
+
+    @property
+    def written(self) -> list[str]:
+        """All that is there afterwards and was not, or not so, before."""
+        return [*self.bring, *self.trees, *self.below, *self.modes]
 
     def __bool__(self) -> bool:
         return bool(self.bring or self.trees or self.modes or self.drop or self.empty)
@@ -139,9 +144,12 @@ def reconcile(
     local: Mapping[str, str],
     actual: Mapping[str, str],
     spared: Mapping[str, tuple[str, str]],
+    intended: Mapping[str, Collection[str]],
     policy: ConflictPolicy,
 ) -> Reconciled:
     """Decide, path by path, what it means that the server holds `actual` where the last push left `base`.
+
+    `intended` are the states that pushes of ours with no known end would have left: as much ours as the base.
 
     A file that changed on the server while the local one did not is no conflict: it is left alone, as it would be had
     nobody looked. What vanished on the server is brought again: that overwrites nothing.
@@ -150,7 +158,7 @@ def reconcile(
     for path in sorted(base.keys() | local.keys()):
         reachable = "/" not in path or actual.get(parent(path)) == FOLDER
         here, before, there = local.get(path), base.get(path), actual.get(path) if reachable else None
-        if there is None or there in (here, before):
+        if there is None or there in (here, before) or there in intended.get(path, ()):
             if there is not None:
                 found.base[path] = there
         elif here == before and here != FOLDER:

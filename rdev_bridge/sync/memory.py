@@ -20,7 +20,7 @@ from rdev_bridge.sync.scan import Scan
 from rdev_bridge.sync.tools import Tools
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from rdev_bridge.model import Target
@@ -152,6 +152,27 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def intend(path: Path, states: Mapping[str, str]) -> None:
+    """Write down, before a push begins, what it will leave: if its end is never learnt, that is still known as ours."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, _joined(part for pair in states.items() for part in pair) + b"\0")
+    finally:
+        os.close(descriptor)
+
+
+def intentions(path: Path) -> dict[str, set[str]]:
+    """All that was intended since the last push with a known end."""
+    result: dict[str, set[str]] = {}
+    try:
+        parts = iter(_unjoined(path.read_bytes()))
+    except FileNotFoundError:
+        return result
+    for name, state in zip(parts, parts, strict=False):  # a crash may have left half a record
+        result.setdefault(name, set()).add(state)
+    return result
 
 
 def _joined(parts: Iterable[str]) -> bytes:

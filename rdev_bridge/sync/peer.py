@@ -79,7 +79,7 @@ class Peer:
             + quoted(marker)
             + b"\n"
         )
-        answer = await self._call(head + script("open") + trials())
+        answer = await self._call(head + script("prelude", "open") + b"\n" + trials())
         if answer.word == "place":
             return Opened(None, "", empty=False, same_machine=True, same_folder=True)
         self._expect(answer, "opened")
@@ -94,7 +94,7 @@ class Peer:
 
     async def generation(self) -> str:
         """What the last push left, whoever made it."""
-        answer = await self._call(self._head("prelude") + b'generation\nleave looked "$now"\n')
+        answer = await self._call(self._head("prelude") + b'enter\ngeneration\nleave looked "$now"\n')
         return self._expect(answer, "looked").rest
 
     async def look(self, paths: list[str]) -> tuple[str, Manifest]:

@@ -14,6 +14,8 @@ from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
 from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, digest, reconcile
 from rdev_bridge.sync.memory import (
     TargetMemory,
+    intend,
+    intentions,
     load_scan,
     load_target,
     locked,
@@ -72,6 +74,7 @@ class Push:
         """Make the server's tree what the workspace is. Raises SyncError; nothing is half written then."""
         self._dir = sync_dir(self.folder)
         self._file = target_file(self.folder, self.target)
+        self._intents = self._file.with_name(f"{self._file.name}.intended")
         async with locked(self._dir / "lock", _LOCAL_WAIT_S):
             try:
                 return await self._rounds()
@@ -118,6 +121,7 @@ class Push:
             return None
         expect = "*" if self._stale >= _STALE_ROUNDS else memory.generation
         async with delivered(peer, plan, self.progress, self._dir if memory.same_machine else None) as (unpack, text):
+            intend(self._intents, {path: local[path] for path in todo.written})
             self.progress(SyncProgress("apply", plan.total_bytes, plan.total_bytes, plan.files))
             applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
         if applied.word == "ok":
@@ -184,12 +188,14 @@ class Push:
     def _remember(self, base: Manifest, generation: str) -> None:
         memory = self._memory
         if (memory.base, memory.generation) == (base, generation) and self._file.exists() and not self._looked:
+            self._intents.unlink(missing_ok=True)
             return
         memory.base, memory.generation = base, generation
         memory.spared = {
             path: pair for path, pair in memory.spared.items() if self._local.manifest.get(path, "") == pair[0]
         }
         self._save()
+        self._intents.unlink(missing_ok=True)
 
     def _save(self) -> None:
         save_target(self._file, self._memory)
@@ -238,7 +244,7 @@ class Push:
         memory, local = self._memory, self._wanted()
         self._forget_ignored()
         generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys()))
-        outcome = reconcile(memory.base, local, actual, memory.spared, self.policy)
+        outcome = reconcile(memory.base, local, actual, memory.spared, intentions(self._intents), self.policy)
         if outcome.blocked:
             paths = tuple(outcome.blocked)
             raise SyncError(

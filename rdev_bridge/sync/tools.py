@@ -89,14 +89,13 @@ def trials() -> bytes:
     }
     lines.append(b'eval "sha() { sha_$found; }"')
     lines.append(_trial("decode", wanted, decoders))
-    here = 'd=$own/probe.$$; mkdir "$d" "$d/x"; cd "$d" &&'
-    gone = '; cd "$here"; rm -rf "$here/$own/probe.$$"'
+    here = 'd=$own/stage.$machine.$$; mkdir "$d" "$d/x"; cd "$d" &&'
+    gone = '; cd "$here"; rm -rf "$d"'
     tar = f"{here} echo works >t && tar -cf - t | (cd x && tar -xmof -) && cat x/t{gone}"
-    lines.append(b"here=$PWD")
     lines.append(_trial("tar", "works", {"yes": tar}))
     lines.append(_trial("gzip", "works", {"yes": "echo works | gzip -c | gzip -dc"}))
     lines.append(_trial("readlink", "works", {"yes": f"{here} ln -s works x/l && readlink -n x/l{gone}"}))
-    lines.append(b'generation=\n{ read -r generation <"$own/generation"; } 2>/dev/null\nleave opened "$generation"\n')
+    lines.append(b'generation\nleave opened "$now"\n')
     return b"\n".join(lines)
 
 

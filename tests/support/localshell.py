@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "mksh": ["mksh"]}
@@ -26,7 +28,9 @@ class Answer:
 
 @dataclass
 class LocalShell:
-    """`shell` and `path` decide what the scripts find; `calls` counts them, `lose` names those whose answer is lost.
+    """`shell` and `path` decide what the scripts find; `calls` counts them.
+
+    Asked anew for each call: `lose` says whether its answer gets lost, `kill_after_s` when its shell is killed.
 
     `elsewhere` hides that the server is this machine, as it mostly is not.
     """
@@ -35,14 +39,13 @@ class LocalShell:
     shell: list[str] = field(default_factory=lambda: SHELLS["dash"])
     path: str | None = None
     elsewhere: bool = True
-    lose: set[int] = field(default_factory=set)
-    kill_after_s: dict[int, float] = field(default_factory=dict)
+    lose: Callable[[], bool] = lambda: False
+    kill_after_s: Callable[[], float | None] = lambda: None
     calls: int = 0
     sent_bytes: int = 0
 
     async def ask(self, script: str, *, timeout_s: float) -> Answer:
         self.calls += 1
-        number = self.calls
         if self.elsewhere:
             script = script.replace("\nproof='", "\nproof='/not-on-this-machine")
         text = script.encode("utf-8", "surrogateescape")
@@ -62,18 +65,25 @@ class LocalShell:
         reading = asyncio.ensure_future(process.communicate())
         try:
             async with asyncio.timeout(timeout_s):
-                if number in self.kill_after_s:
-                    await asyncio.wait([reading], timeout=self.kill_after_s[number])
+                limit_s = self.kill_after_s()
+                if limit_s is not None:
+                    await asyncio.wait([reading], timeout=limit_s)
                     if not reading.done():
-                        os.killpg(process.pid, signal.SIGKILL)
+                        kill(process.pid)
                         await reading
                         raise RdevError("the server was killed", reason="lost")
                 stdout, stderr = await reading
         finally:
             if not reading.done():
-                os.killpg(process.pid, signal.SIGKILL)
+                kill(process.pid)
                 await reading
-        if number in self.lose:
+        if self.lose():
             raise RdevError("the answer was lost", reason="lost")
         assert process.returncode is not None
         return Answer(stdout.decode(errors="replace"), stderr.decode(errors="replace"), process.returncode)
+
+
+def kill(group: int) -> None:
+    """As a server that dies takes its commands with it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

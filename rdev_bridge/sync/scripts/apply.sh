@@ -90,11 +90,10 @@ sweep() {
   done
 }
 
+enter
 generation
 if [ "${now#* }" = "$id done" ]; then leave ok "$now"; fi
 if [ ! -d "$own" ]; then mkdir -p "$own" && echo '*' >"$own/.gitignore"; fi || leave failed "cannot write into $root"
-machine=-
-{ read -r machine </proc/sys/kernel/hostname; } 2>/dev/null
 stage=$here/$own/stage.$machine.$$
 if ! mkdir "$stage" "$stage/0" || ! cd -P "$stage"; then leave failed "cannot write into $root"; fi
 s=$stage

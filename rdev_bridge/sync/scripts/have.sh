@@ -1,4 +1,5 @@
 # Which parts of the stream `name` are there already, with their sizes? Older streams of this client go.
+enter
 for spool in "$own/spool/$client"-*; do
   case " $keep " in
     *" ${spool##*/} "*) ;;

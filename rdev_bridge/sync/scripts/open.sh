@@ -1,18 +1,6 @@
 # First contact: makes the root where only its last folder is missing, says what is there, and which tools work.
-LC_ALL=C
-export LC_ALL
-unset CDPATH
-own=.rdev-push
-say() { echo "@rdev $*"; }
-leave() {
-  say "$@"
-  exit 0
-}
-
 if [ ! -d "$root" ]; then mkdir -- "$root" 2>/dev/null || leave noroot; fi
-cd -P -- "$root" 2>/dev/null || leave noroot
-if [ "$PWD" = / ]; then leave failed "remote_root is the root of the file system"; fi
-if [ -L "$own" ] || [ -L "$own/spool" ]; then leave failed "$own is a symbolic link"; fi
+enter
 
 content=empty
 for entry in * .[!.]* ..?*; do
