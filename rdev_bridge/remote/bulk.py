@@ -33,7 +33,8 @@ _VALUE = r"([^ \n][^\n]*)"
 _FIRST_BLOCK = re.compile(
     r"(?P<before>id: ?)?(?(before)[^ \n][^\n]*\n)(?P<event>event: ?output\n)"
     r"(?P<between>id: ?)?(?(between)[^ \n][^\n]*\n)"
-    r'(?P<data>data: ?)\{(?P<line>"line": ?")?(?(line)[^"\\\n]*(?P<stream>", ?"stream": ?")std(?:out|err)"\}\n\n)'
+    r'(?P<data>data: ?)\{(?P<line>"line": ?")?[^\n]*?(?P<stream>", ?"stream": ?")?(?(stream)std(?:out|err)")\}\n'
+    r"(?P<after>id: ?)?(?(after)[^ \n][^\n]*\n)\n"
 )
 
 
@@ -154,37 +155,51 @@ def _append(made: list[Lines | Other], lines: Lines) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """How a server writes an output event: patterns for its start, and for what stands between two payloads."""
+class _Seam:
+    """What stands between two payloads, as a pattern, and what a block begins with, as a pattern and as a sample."""
 
     start: re.Pattern[str]
+    sample: str
     between: re.Pattern[str]
+
+    def split(self, text: str) -> tuple[str | None, list[str]] | None:
+        """The first id (where ids come first) and the pieces and groups of all blocks; None where they do not fit.
+
+        The sample at the end makes the last block end like the others; then an empty piece is left over.
+        """
+        first = self.start.match(text)
+        if first is None:
+            return None
+        parts = self.between.split(text[first.end() :] + self.sample)
+        if parts.pop():
+            return None
+        return first[1] if self.start.groups else None, parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a server writes an output event; `plain` where it is the simple `{"line":…,"stream":…}`."""
+
+    any: _Seam
+    plain: _Seam | None
     numbered: bool
-    line_ends: int
-    plain_start: re.Pattern[str] | None
-    plain_between: re.Pattern[str] | None
-    plain_end: str
+
+    @property
+    def line_ends(self) -> int:
+        return 4 if self.numbered else 3
 
 
 @lru_cache(maxsize=32)
-def _shape(before: str, event: str, between: str, data: str, line: str | None, stream: str | None) -> _Shape:
-    head = (re.escape(before) + _VALUE + "\n" if before else "") + re.escape(event)
-    head += (re.escape(between) + _VALUE + "\n" if between else "") + re.escape(data)
-    numbered = bool(before or between)
-    plain_start = plain_between = None
-    if line is not None and stream is not None:
-        opened = head + re.escape("{" + line)
-        plain_start = re.compile(opened)
-        plain_between = re.compile(re.escape(stream) + r'(stdout|stderr)"\}\n\n' + opened)
-    return _Shape(
-        start=re.compile(head + r"\{"),
-        between=re.compile(r"\}\n\n" + head + r"\{"),
-        numbered=numbered,
-        line_ends=4 if numbered else 3,
-        plain_start=plain_start,
-        plain_between=plain_between,
-        plain_end=stream or "",
-    )
+def _shape(before: str, event: str, between: str, data: str, after: str, line: str, stream: str) -> _Shape:
+    def seam(opening: str, closing: str) -> _Seam:
+        head = (re.escape(before) + _VALUE + "\n" if before else "") + re.escape(event)
+        head += (re.escape(between) + _VALUE + "\n" if between else "") + re.escape(data + opening)
+        sample = (before + "0\n" if before else "") + event + (between + "0\n" if between else "") + data + opening
+        tail = closing + "\n" + (re.escape(after) + _VALUE + "\n" if after else "") + "\n"
+        return _Seam(re.compile(head), sample, re.compile(tail + head))
+
+    plain = seam("{" + line, re.escape(stream) + r'(stdout|stderr)"\}') if line and stream else None
+    return _Shape(seam("{", r"\}"), plain, numbered=bool(before or between or after))
 
 
 def _at_once(region: bytes) -> Lines | None:
@@ -194,46 +209,39 @@ def _at_once(region: bytes) -> Lines | None:
     except UnicodeDecodeError:
         return None
     first = _FIRST_BLOCK.match(text)
-    if first is None or (first["before"] and first["between"]):
+    if first is None or sum(first[name] is not None for name in ("before", "between", "after")) > 1:
         return None
-    shape = _shape(
-        first["before"] or "", first["event"], first["between"] or "", first["data"], first["line"], first["stream"]
-    )
     # A carriage return would end a line, a NUL would void an id, and JSON holds none of the others.
     if len(region.translate(None, _CONTROLS)) != len(region):
         return None
+    shape = _shape(*first.group("before", "event", "between", "data", "after", "line", "stream"))
     return _plain(shape, text) or _parsed(shape, text)
 
 
 def _plain(shape: _Shape, text: str) -> Lines | None:
     """Way 1: eight quotes and four (or three) line ends a block, no backslash: then nothing hides in a text."""
-    if shape.plain_start is None or shape.plain_between is None or "\\" in text:
+    if shape.plain is None or "\\" in text:
         return None
-    last = "stdout" if text.endswith('stdout"}\n\n') else "stderr"
-    end = f'{shape.plain_end}{last}"}}\n\n'
-    start = shape.plain_start.match(text)
-    if start is None or not text.endswith(end) or start.end() > len(text) - len(end):
+    found = shape.plain.split(text)
+    if found is None:
         return None
-    parts = shape.plain_between.split(text[start.end() : -len(end)])
+    first_id, parts = found
     width = 3 if shape.numbered else 2
-    texts = parts[::width]
+    texts, names = parts[::width], parts[1::width]
     count = len(texts)
     if text.count('"') != 8 * count or text.count("\n") != shape.line_ends * count:
         return None
-    names = parts[1::width]
-    names.append(last)
-    same = names.count(last) == count
-    streams = [_STREAMS[last]] * count if same else [_STREAMS[name] for name in names]
-    ids = [start[1], *parts[2::3]] if shape.numbered else [""] * count
-    return Lines(texts, streams, ids)
+    same = names.count(names[0]) == count
+    streams = [_STREAMS[names[0]]] * count if same else [_STREAMS[name] for name in names]
+    return Lines(texts, streams, _ids(shape, first_id, parts[2::3]) or [""] * count)
 
 
 def _parsed(shape: _Shape, text: str) -> Lines | None:
     """Way 2. JSON strings hold no raw line feed, so none of those that join the array can vanish inside of one."""
-    start = shape.start.match(text)
-    if start is None or not text.endswith("}\n\n"):
+    found = shape.any.split(text)
+    if found is None:
         return None
-    parts = shape.between.split(text[start.end() : -3])
+    first_id, parts = found
     payloads = parts[::2] if shape.numbered else parts
     count = len(payloads)
     if text.count("\n") != shape.line_ends * count:
@@ -244,9 +252,16 @@ def _parsed(shape: _Shape, text: str) -> Lines | None:
         return None
     if len(outputs) != count:
         return None
-    ids = [start[1], *parts[1::2]] if shape.numbered else [""] * count
     streams = [stream_named(output.stream) for output in outputs]
+    ids = _ids(shape, first_id, parts[1::2]) or [""] * count
     return Lines([output.line for output in outputs], streams, ids, _ends(outputs))
+
+
+def _ids(shape: _Shape, first_id: str | None, found: list[str]) -> list[str]:
+    """The blocks' ids: each seam holds the one before it, or where ids come first, the one after it."""
+    if not shape.numbered:
+        return []
+    return found if first_id is None else [first_id, *found[:-1]]
 
 
 _array = msgspec.json.Decoder(list[Output])

@@ -128,7 +128,17 @@ def test_any_blocks_at_any_split(blocks: list[bytes], data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "both streams", "colours", "no ids at all", "id in the middle", "no blanks", "blanks in the JSON"]
+    "name",
+    [
+        "plain",
+        "both streams",
+        "colours",
+        "no ids at all",
+        "id in the middle",
+        "id at the end",
+        "no blanks",
+        "blanks in the JSON",
+    ],
 )
 def test_what_servers_send_never_needs_the_complete_decoder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = dict(CASES)[name]
