@@ -131,11 +131,18 @@ class Connector:
         """A command started earlier, perhaps by another bridge."""
         return RemoteCommand(self, binding)
 
-    async def ask(self, script: str, stdin: str | None = None, timeout_s: float = 60.0) -> ShellAnswer:
+    async def ask(
+        self, script: str, stdin: str | None = None, timeout_s: float = 60.0, *, cancellable: bool = True
+    ) -> ShellAnswer:
         """Run a small script on the server. After `timeout_s`, or when cancelled, it is ended there too.
+
+        Not `cancellable` is for a script that ends by itself and may run twice: it goes as it is, without the shell
+        text that makes a command findable (half a dozen processes on a foreign server), and nobody ends it.
 
         Raises RdevError where its end could not be learnt.
         """
+        if not cancellable:
+            return await self._ask_plainly(plain_text(CommandSpec(with_stdin(script, stdin))), timeout_s)
         command = await self.start(CommandSpec(with_stdin(script, stdin)))
         try:
             async with asyncio.timeout(timeout_s):
@@ -146,6 +153,15 @@ class Connector:
         except asyncio.CancelledError:
             await asyncio.shield(command.cancel(0.0))
             raise
+
+    async def _ask_plainly(self, text: str, timeout_s: float) -> ShellAnswer:
+        token = secrets.token_hex(16)
+        try:
+            async with asyncio.timeout(timeout_s):
+                started = await (self._start_here(text, token) if self._lease else self.api.start(text, token))
+                return await collect(self.adopt(Binding(started.stream_id, "", CancelWay.DELETE)).follow(None))
+        except TimeoutError:
+            raise RdevError(f"the server did not finish a step within {timeout_s:.0f} s", reason="timeout") from None
 
     async def cancel_by_script(self, token: str, grace_s: float) -> CancelResult:
         """End all that carries `token`, through `/shell`."""

@@ -178,12 +178,13 @@ class Peer:
 
     async def _call(self, text: bytes, timeout_s: float = CALL_TIMEOUT_S) -> _Reply:
         """Ask, and ask again where no answer came: every script may run twice."""
+        script_text = text.decode("utf-8", "surrogateescape")
         delay_s = _FIRST_DELAY_S
         loop = asyncio.get_running_loop()
         for attempt in range(1, _TRIES + 1):
             started = loop.time()
             try:
-                answer = await self.shell.ask(text.decode("utf-8", "surrogateescape"), timeout_s=timeout_s)
+                answer = await self.shell.ask(script_text, timeout_s=timeout_s, cancellable=False)
             except SyncError:
                 raise
             except RdevError as error:

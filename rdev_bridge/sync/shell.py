@@ -20,7 +20,7 @@ class Shell(Protocol):
     """A `remote.Connector`, as far as push is concerned.
 
     `ask` runs `script` on the server by `sh -c` and returns when it has ended. It raises RdevError where the answer
-    could not be had; the script may have run all the same.
+    could not be had; the script may have run all the same, and goes on where it is not `cancellable`.
     """
 
-    async def ask(self, script: str, *, timeout_s: float) -> Answer: ...
+    async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> Answer: ...

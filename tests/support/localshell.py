@@ -44,7 +44,7 @@ class LocalShell:
     calls: int = 0
     sent_bytes: int = 0
 
-    async def ask(self, script: str, *, timeout_s: float) -> Answer:
+    async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> Answer:
         self.calls += 1
         if self.elsewhere:
             script = script.replace("\nproof='", "\nproof='/not-on-this-machine")

@@ -254,12 +254,12 @@ async def test_a_file_that_changes_while_it_is_sent_arrives_as_it_is_then(
     asked = pushed.shell.ask
     changed = False
 
-    async def ask(script: str, *, timeout_s: float) -> object:
+    async def ask(script: str, *, timeout_s: float, cancellable: bool = True) -> object:
         nonlocal changed
         if not changed:
             changed = True
             file.write_bytes(b"2" * 500_000)
-        return await asked(script, timeout_s=timeout_s)
+        return await asked(script, timeout_s=timeout_s, cancellable=cancellable)
 
     monkeypatch.setattr(pushed.shell, "ask", ask)
     await pushed.push()
