@@ -1,0 +1,123 @@
+"""Which workspaces may start things by themselves: bound to the folder and to the content of its `rdev.toml`.
+
+What a grant was for is kept, so that a later change can be shown before it is granted again. One 0600 file a folder,
+replaced as a whole: two processes cannot tear it, and grants for different folders never meet.
+A task that the user names needs none of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import os
+import tempfile
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from rdev_bridge import places
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Trust in `folder` (symbolic links resolved) as it was when `content` was its `rdev.toml`."""
+
+    folder: Path
+    content: bytes
+    granted_at: datetime
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class _Record(msgspec.Struct):
+    folder: str  # base64 of the bytes: a folder's name need not be UTF-8
+    content: str
+    granted_at: datetime
+
+
+def is_trusted(folder: Path, digest: str) -> bool:
+    """Whether the user granted trust to `folder` with just the content that has this digest (`Workspace.digest`).
+
+    Ask with the digest of what was *loaded*: the file may be another one by now.
+    """
+    grant = granted(folder)
+    return grant is not None and grant.digest == digest
+
+
+def granted(folder: Path) -> Grant | None:
+    """The last grant for `folder`, whatever its file holds now."""
+    return _read(_file(folder), folder.resolve())
+
+
+def grant(folder: Path, content: bytes) -> None:
+    """Trust `folder` with just this content of its `rdev.toml` (`Workspace.source.content`)."""
+    record = _Record(_encode(os.fsencode(folder.resolve())), _encode(content), datetime.now(UTC))
+    path = _file(folder)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(record))
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+
+
+def revoke(folder: Path) -> bool:
+    """Trust `folder` no more; false where it was not trusted."""
+    path = _file(folder)
+    was_there = path.exists()
+    path.unlink(missing_ok=True)
+    return was_there
+
+
+def grants() -> list[Grant]:
+    """All grants, by folder."""
+    found = (_read(path, None) for path in _folder().glob("*.json"))
+    return sorted((grant for grant in found if grant), key=lambda grant: grant.folder)
+
+
+def changes(before: bytes, after: bytes) -> list[str]:
+    """A unified diff from `before` to `after`, one line an entry, safe to show: what could steer a terminal, or hide
+    text in it, is escaped.
+    """
+    old, new = (content.decode("utf-8", "backslashreplace").split("\n") for content in (before, after))
+    return [visible(line) for line in difflib.unified_diff(old, new, "trusted", "now", n=2, lineterm="")]
+
+
+def visible(text: str) -> str:
+    """`text` with every character that does not print (controls, bidi marks, odd blanks) escaped; tabs stay."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _folder() -> Path:
+    return places.private(places.state_dir() / "trust")
+
+
+def _file(folder: Path) -> Path:
+    return _folder() / f"{places.workspace_key(folder)}.json"
+
+
+def _read(path: Path, folder: Path | None) -> Grant | None:
+    """The grant in `path`, if it is for `folder` (None: whichever). What cannot be read is no grant."""
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=_Record)
+        found = Path(os.fsdecode(b64decode(record.folder, validate=True)))
+        content = b64decode(record.content, validate=True)
+    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+        return None
+    return Grant(found, content, record.granted_at) if folder in (None, found) else None
+
+
+def _encode(content: bytes) -> str:
+    return b64encode(content).decode("ascii")
