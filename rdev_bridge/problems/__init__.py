@@ -1,0 +1,1 @@
+"""Output to diagnostics: matchers read lines, the board keeps what stands on each file."""

@@ -1,0 +1,108 @@
+"""From what a task's `problem_matcher` says to something that reads its output."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.errors import UsageError
+from rdev_bridge.problems import builtin
+from rdev_bridge.problems.block import Block
+from rdev_bridge.problems.engine import PatternEngine
+from rdev_bridge.problems.problem import ApplyTo, Event, Problem
+from rdev_bridge.problems.vscode import matcher_from_vscode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rdev_bridge.problems.definition import Definition
+
+__all__ = ["Matcher", "matcher_from_vscode", "named", "resolve"]
+
+
+def resolve(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]) -> Matcher:
+    """A fresh matcher for names (with or without `$`), VS Code objects, or several of either.
+
+    Raises UsageError that says which of them is wrong, and where: `problem_matcher[1].pattern.regexp: …`.
+    """
+    items = [spec] if isinstance(spec, str | Mapping) else list(spec)
+    found: list[Definition] = []
+    for index, item in enumerate(items):
+        try:
+            found += named(item) if isinstance(item, str) else matcher_from_vscode(item, named)
+        except UsageError as error:
+            where = f"problem_matcher[{index}]" if len(items) > 1 else "problem_matcher"
+            separator = "." if isinstance(item, Mapping) else ": "
+            raise UsageError(f"{where}{separator}{error}") from None
+    return Matcher(found)
+
+
+def named(name: str) -> tuple[Definition, ...]:
+    """The built-in called `name`, with or without `$`. Raises UsageError with the nearest names."""
+    bare = name.removeprefix("$")
+    try:
+        return builtin.definitions(bare)
+    except KeyError:
+        near = difflib.get_close_matches(bare.lower(), builtin.names(), n=3, cutoff=0.5) or builtin.names()
+        raise UsageError(f"there is no matcher {name!r}; there is {', '.join(near)}") from None
+
+
+class Matcher:
+    """Reads one stream of clean lines (see `ansi.py`) in any portions. Nothing in it grows with the output."""
+
+    def __init__(self, definitions: Iterable[Definition]) -> None:
+        self.definitions = tuple(definitions)
+        self._engine = PatternEngine(self.definitions)
+        self._parsers = [(one, one.parser()) for one in self.definitions if one.parser is not None]
+        self._seen = 0
+
+    def fresh(self) -> Matcher:
+        """Another one of the same kind that has read nothing yet; patterns are not compiled again."""
+        return Matcher(self.definitions)
+
+    @property
+    def has_cycles(self) -> bool:
+        """Whether it can tell where a tool that never ends starts over."""
+        return any(one.background for one in self.definitions)
+
+    def feed(self, lines: list[str]) -> list[Problem]:
+        """The problems that these lines complete."""
+        return [event for event in self.events(lines) if isinstance(event, Problem)]
+
+    def events(self, lines: list[str]) -> list[Event]:
+        """The same with the beginnings and ends of cycles, in the order of the output."""
+        block = Block(lines)
+        events = self._engine.feed(block)
+        for definition, parser in self._parsers:
+            events += [_as_defined(definition, problem) for problem in parser.feed(block)]
+        if events:
+            events.sort(key=lambda event: event.output_line)
+            if self._seen:
+                events = [replace(event, output_line=event.output_line + self._seen) for event in events]
+        self._seen += len(lines)
+        return events
+
+    def settle(self) -> list[Problem]:
+        """Output pauses: problems that only waited for lines that might have added to them."""
+        waiting = [event for event in self._engine.settle() if isinstance(event, Problem)]
+        return waiting + [_as_defined(one, problem) for one, parser in self._parsers for problem in parser.settle()]
+
+    def finish(self) -> list[Problem]:
+        """Output is over: what is left."""
+        return self.settle() + [
+            _as_defined(one, problem) for one, parser in self._parsers for problem in parser.finish()
+        ]
+
+
+def _as_defined(definition: Definition, problem: Problem) -> Problem:
+    """What a reader found, with what the definition (perhaps one with a `base`) says of it."""
+    return replace(
+        problem,
+        owner=definition.owner,
+        source=definition.source or problem.source,
+        location=definition.location,
+        apply_to=definition.apply_to if definition.apply_to is not ApplyTo.ALL else problem.apply_to,
+        path=problem.path.strip(),
+    )
