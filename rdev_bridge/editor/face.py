@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rdev_bridge.editor.features.log_message import LogView
@@ -28,27 +29,34 @@ _TOLD_BY_MESSAGE = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST, O
 
 
 class EditorFace:
-    """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace."""
+    """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace.
+
+    `delivered(run_id, offset)` is called when the editor's pipe has taken the output before `offset` of the run's log.
+    """
 
     def __init__(self, peer: Peer, writer: Writer, client: Client, runs_changed: Callable[[], None]) -> None:
         self._peer, self._writer, self._client = peer, writer, client
         self._runs_changed = runs_changed
         self.progress = Progress(peer)
+        self.delivered: Callable[[str, int], None] = lambda run_id, offset: None
         self._logs: dict[str, LogView] = {}
         self._started: set[str] = set()
+        self._own: dict[str, None] = {}
 
-    def knows(self, run_id: str) -> bool:
-        """Whether this editor was told of the run, and not yet of its end."""
-        return run_id in self._started
+    def own_runs(self) -> list[str]:
+        """The runs that this editor asked for and that have not ended, those that wait for their turn included."""
+        return list(self._own)
 
     async def run_queued(self, run: Run) -> None:
         """Nothing to say but that the lenses are not what they were."""
-        del run
+        self._own[run.run_id] = None
         self._runs_changed()
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """Say so at once: control messages go ahead of other runs' output."""
         self._started.add(run.run_id)
+        if trigger.kind is not TriggerKind.ATTACH:
+            self._own[run.run_id] = None
         if self._client.rdev:
             started = {"run": run_for_editor(run), "trigger": trigger_to_wire(trigger)}
             self._peer.notify("rdev/runStarted", started)
@@ -61,13 +69,21 @@ class EditorFace:
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Hand the lines on; returns once there is room, which is the backpressure."""
+        view = self._logs.get(run.run_id)
         if self._client.rdev:
-            for body in output_frames(run.run_id, batch.seq, batch.lines):
-                await self._writer.send_output(body)
-        elif (view := self._logs.get(run.run_id)) is not None:
+            bodies = list(output_frames(run.run_id, batch.seq, batch.lines))
+        elif view is not None:
             message = view.output([line for chunk in batch.lines for line in chunk.lines])
-            if message is not None:
-                await self._writer.send_output(message)
+            bodies = [] if message is None else [message]
+        else:
+            bodies = []
+        has_it = partial(self.delivered, run.run_id, batch.end_offset)
+        for body in bodies[:-1]:
+            await self._writer.send_output(body)
+        if bodies:
+            await self._writer.send_output(bodies[-1], has_it)
+        else:
+            has_it()
         if self._client.progress and batch.lines and batch.lines[-1].lines:
             self.progress.output(run, batch.lines[-1].lines[-1])
 
@@ -85,6 +101,7 @@ class EditorFace:
         if run.run_id not in self._started:
             await self.run_started(run, Trigger(TriggerKind.REQUEST))
         self._started.discard(run.run_id)
+        self._own.pop(run.run_id, None)
         self.progress.finished(run)
         if self._client.rdev:
             await self._writer.send_output(notification("rdev/runFinished", {"run": run_for_editor(run)}))

@@ -11,7 +11,6 @@ from rdev_bridge.editor.features.trust import TrustQuestion
 from rdev_bridge.editor.peer import Unanswered
 from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import UsageError
-from rdev_bridge.model import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
     from rdev_bridge.model import Run, RunRequest, Task
-    from rdev_bridge.runs import Submission
+    from rdev_bridge.runs.runner import Submission
     from rdev_bridge.watch.watcher import WatchNotice
 
 _SETTINGS = "settings"
@@ -53,6 +52,8 @@ class Session:
     async def opened(self, app: App) -> None:
         """The app stands; requests may come."""
         self.app = app
+        app.vouched_for = self.client.trusted
+        self.face.delivered = app.runner.mark_delivered
         self._settings = SettingsWatch(app.folders, self.reload)
         await self._watch_tasks()
 
@@ -126,7 +127,7 @@ class Session:
 
     def is_trusted(self, folder: Path) -> bool:
         """Whether the editor vouches for the workspace, or its user trusted it as it is now."""
-        return self.client.trusted or self.app.is_trusted(folder)
+        return self.app.is_trusted(folder)
 
     async def grant_trust(self, folder: Path) -> bool:
         """`rdev/trust`."""
@@ -144,10 +145,6 @@ class Session:
         """All that are known, newest first."""
         return self.app.runner.runs()
 
-    def own_runs(self) -> list[Run]:
-        """Those of this editor that have not ended."""
-        return [run for run in self.runs() if run.state is not RunState.FINISHED and self.face.knows(run.run_id)]
-
     def submit(self, request: RunRequest) -> Submission:
         """Hand a wish to the runner, and keep it for `rdev.rerun`."""
         submission = self.app.runner.submit(request)
@@ -160,11 +157,11 @@ class Session:
         """What this editor asked for, if the run was its wish."""
         return self._requests.get(run.run_id)
 
-    def cancel(self, run: Run) -> bool:
-        """Ask for the run's end; the editor sees at once that it was asked for."""
-        accepted = self.app.runner.cancel(run.run_id)
+    def cancel(self, run_id: str) -> bool:
+        """Ask for the run's end; the editor sees at once that it was asked for. False where it is over or unknown."""
+        accepted = self.app.runner.cancel(run_id)
         if accepted:
-            self.face.progress.cancelling(run.run_id)
+            self.face.progress.cancelling(run_id)
         return accepted
 
     # ── lenses ──

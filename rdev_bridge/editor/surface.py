@@ -159,13 +159,15 @@ class Surface:
         return self._submit(self._session.request_of(run) or request_again(run, self._index()))
 
     def _cancel(self, params: RunIdParams) -> dict[str, Any]:
-        run = find_run(params.run_id, self._session.runs())
-        return {"accepted": self._session.cancel(run)}
+        accepted = self._session.cancel(params.run_id)
+        if not accepted:
+            find_run(params.run_id, self._session.runs())
+        return {"accepted": accepted}
 
     def _cancel_some(self, params: OptionalRun) -> dict[str, Any]:
         if params.run_id is not None:
             return self._cancel(RunIdParams(params.run_id))
-        accepted = [self._session.cancel(run) for run in self._session.own_runs()]
+        accepted = [self._session.cancel(run_id) for run_id in self._session.face.own_runs()]
         return {"accepted": any(accepted)}
 
     def _runs(self, _: None) -> dict[str, Any]:
@@ -248,6 +250,5 @@ class Surface:
 
     def _progress_cancelled(self, params: TokenParams) -> None:
         run_id = self._session.face.progress.run_of(params.token)
-        run = next((run for run in self._session.runs() if run.run_id == run_id), None)
-        if run is not None:
-            self._session.cancel(run)
+        if run_id is not None:
+            self._session.cancel(run_id)

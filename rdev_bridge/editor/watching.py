@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rdev_bridge.model import Run, Task, Trigger
-    from rdev_bridge.runs import Submission
+    from rdev_bridge.runs.runner import Submission
 
 
 class Watching:

@@ -54,7 +54,8 @@ class _Bar:
     def __init__(self, peer: Peer, run: Run) -> None:
         self.token = f"rdev-{run.run_id}"
         self._peer, self._title = peer, title_of(run)
-        self._is_open = self._is_over = False
+        self._is_open = False
+        self._ending: str | None = None
         self._pending: str | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -63,10 +64,12 @@ class _Bar:
             await self._peer.ask("window/workDoneProgress/create", {"token": self.token})
         except Unanswered:
             return
-        if not self._is_over:
-            self._is_open = True
-            self._send({"kind": "begin", "title": self._title, "cancellable": True})
+        self._is_open = True
+        self._send({"kind": "begin", "title": self._title, "cancellable": True})
+        if self._ending is None:
             self._flush()
+        else:  # a quick run was over first; its end is still worth seeing
+            self._send({"kind": "end", "message": self._ending})
 
     def say(self, message: str, *, now: bool = False) -> None:
         self._pending = message
@@ -77,7 +80,7 @@ class _Bar:
             self._flush()
 
     def close(self, message: str) -> None:
-        self._is_over = True
+        self._ending = message
         if self._timer is not None:
             self._timer.cancel()
         if self._is_open:
@@ -85,7 +88,7 @@ class _Bar:
 
     def _flush(self) -> None:
         self._timer = None
-        if self._pending is not None and not self._is_over:
+        if self._pending is not None and self._ending is None:
             self._send({"kind": "report", "message": self._pending})
             self._pending = None
             self._timer = asyncio.get_running_loop().call_later(REPORT_EVERY_S, self._flush)
