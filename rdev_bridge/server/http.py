@@ -1,0 +1,107 @@
+"""uvicorn, with what it lacks for a server that strangers' pages and neighbours can reach."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from rdev_bridge.server.limits import Limits
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+
+class Connection(H11Protocol):
+    """uvicorn's HTTP/1.1 connection, with what it lacks: a time limit on a request's head, and a way to cut a reader off."""
+
+    limits = Limits()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.app_state = {"abort": self._abort}
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Asyncio's."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            transport.abort()
+            return
+        self._time_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio's."""
+        super().data_received(data)
+        self._time_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio's."""
+        super().connection_lost(exc)
+        self._stop_timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's, with the error's shape."""
+        body = json.dumps({"error": {"message": f"{msg} (a head may have {self.limits.head_bytes} bytes)"}}).encode()
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(head % len(body) + body)
+        self.transport.close()
+
+    def _time_head(self) -> None:
+        reads_head = self.cycle is None or self.cycle.response_complete
+        if not reads_head:
+            self._stop_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.limits.head_s, self._abort)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _abort(self) -> None:
+        self.transport.abort()
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn without its own ideas about signals; `on_listening` is called once it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: uvicorn would raise them again at its end, before ours."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Uvicorn's."""
+        await super().startup(sockets)
+        self._on_listening()
+
+
+def http_server(app: ASGIApp, limits: Limits, on_listening: Callable[[], None]) -> HttpServer:
+    """`app` behind uvicorn, not yet listening."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]  # starlette and uvicorn each have their own words for ASGI
+        http=type("LimitedConnection", (Connection,), {"limits": limits}),
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=limits.head_bytes,
+        timeout_graceful_shutdown=1,
+    )
+    return HttpServer(config, on_listening)

@@ -1,0 +1,91 @@
+"""A journal to one reader: headers and `connected` at once, what is there, what comes, heartbeats in the silence."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from rdev_bridge.server.encode import encode_passing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from rdev_bridge.server.journal import Entry, Journal
+    from rdev_bridge.server.limits import Limits
+
+_READ_BYTES = 128 * 1024
+_HEARTBEAT = encode_passing("heartbeat", {})
+
+
+class EventStream:
+    """An ASGI response. `on_close` is called once, however it ends."""
+
+    def __init__(
+        self,
+        stream_id: str,
+        journal: Journal,
+        entry: Entry,
+        *,
+        limits: Limits,
+        headers: list[tuple[bytes, bytes]],
+        on_close: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._offset = entry.offset
+        self._limits = limits
+        self._headers = headers
+        self._on_close = on_close
+        connected: dict[str, Any] = {"stream_id": stream_id}
+        if entry.missing != 0:
+            connected["missing"] = entry.missing
+        self._connected = encode_passing("connected", connected)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the command's end, until the reader is gone, or until it has taken nothing for too long."""
+        sending = asyncio.create_task(self._send_all(send))
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                await sending
+        except TimeoutError:
+            # Closing would wait for the reader to take what it is not taking.
+            scope["state"]["abort"]()
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            self._on_close()
+
+    async def _send_all(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await self._put(send, self._connected)
+        journal = self._journal
+        while not (journal.ended and self._offset >= journal.end):
+            try:
+                block = journal.read(self._offset, _READ_BYTES)
+            except LookupError:
+                break  # The journal's bound has overtaken this reader; `connected` tells it when it comes again.
+            if block:
+                await self._put(send, block)
+                self._offset += len(block)
+                await asyncio.sleep(0)  # Sending to a fast reader never waits, and the others want their turn.
+                continue
+            try:
+                async with asyncio.timeout(self._limits.heartbeat_s):
+                    await journal.grown(self._offset)
+            except TimeoutError:
+                await self._put(send, _HEARTBEAT)
+        await self._put(send, b"", more=False)
+
+    async def _put(self, send: Send, data: bytes, *, more: bool = True) -> None:
+        """Raises TimeoutError where the reader lets us wait too long."""
+        async with asyncio.timeout(self._limits.stall_s):
+            await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,108 @@
+"""All processes of one command, wherever they have gone, and how to end them.
+
+A command's processes are its group and session, and whatever carries the command's mark in its environment: a child
+that calls `setsid` leaves the first two but keeps the third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_DEAD_STATES = "ZX"
+_KILL_ROUNDS_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """`mark` is the name of the environment variable that only this command's processes have.
+
+    `leader` is the pid that leads the group and session, None once it may have been given to somebody else.
+    """
+
+    mark: str
+    leader: int | None
+
+    def living(self) -> set[int]:
+        """The pids that run (a zombie does not)."""
+        found = _from_proc(self) if (_PROC / "self/environ").exists() else _from_ps(self)
+        return found - {os.getpid()}
+
+
+async def end(tree: Tree, grace_s: float) -> bool:
+    """TERM to all, KILL after `grace_s` to those that stay; True once none is left, False where one cannot be killed."""
+    deadline = time.monotonic() + grace_s
+    told: set[int] = set()
+    pause_s = 0.01
+    while living := await asyncio.to_thread(tree.living):
+        now = time.monotonic()
+        if now >= deadline + _KILL_ROUNDS_S:
+            return False
+        if now >= deadline:
+            _signal(living, signal.SIGKILL)
+        else:
+            _signal(living - told, signal.SIGTERM)
+            _signal(living - told, signal.SIGCONT)  # a stopped process would take the TERM only later
+            told |= living
+        await asyncio.sleep(max(0.0, min(pause_s, deadline - now)) or 0.01)
+        pause_s = min(pause_s * 2, 0.1)
+    return True
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _from_proc(tree: Tree) -> set[int]:
+    needle = f"{tree.mark}=".encode()
+    found: set[int] = set()
+    for name in os.listdir(_PROC):  # noqa: PTH208 (names are all that is needed, of hundreds of entries)
+        if not name.isdecimal():
+            continue
+        try:
+            # Behind the last parenthesis, since a program's name may hold some: state, parent, group, session.
+            state, _, group, session = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()[:4]
+            if state.decode() in _DEAD_STATES:
+                continue
+            ours = tree.leader is not None and tree.leader in (int(group), int(session))
+            if ours or needle in _read(f"/proc/{name}/environ"):
+                found.add(int(name))
+        except (OSError, ValueError):
+            continue  # It has gone, or belongs to somebody else.
+    return found
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = b""
+        while piece := os.read(file, 65536):
+            data += piece
+        return data
+    finally:
+        os.close(file)
+
+
+def _from_ps(tree: Tree) -> set[int]:
+    """Where there is no /proc (macOS): `ps` shows the environment of this user's processes after the command."""
+    listing = subprocess.run(
+        ["ps", "axeww", "-o", "pid=,pgid=,stat=,command="], capture_output=True, check=False, timeout=10
+    ).stdout
+    found: set[int] = set()
+    for line in listing.splitlines():
+        words = line.split(None, 3)
+        if len(words) < 3 or words[2][:1].decode() in _DEAD_STATES:
+            continue
+        ours = tree.leader is not None and int(words[1]) == tree.leader
+        if ours or (len(words) > 3 and f" {tree.mark}=".encode() in words[3]):
+            found.add(int(words[0]))
+    return found
