@@ -155,7 +155,7 @@ def reconcile(
     nobody looked. What vanished on the server is brought again: that overwrites nothing.
     """
     found = Reconciled({})
-    for path in sorted(base.keys() | local.keys()):
+    for path in sorted(base.keys() | local.keys() | intended.keys()):
         reachable = "/" not in path or actual.get(parent(path)) == FOLDER
         here, before, there = local.get(path), base.get(path), actual.get(path) if reachable else None
         if there is None or there in (here, before) or there in intended.get(path, ()):
@@ -163,7 +163,8 @@ def reconcile(
                 found.base[path] = there
         elif here == before and here != FOLDER:
             found.kept.append(path)
-            found.base[path] = there if here is None else here
+            if here is not None:
+                found.base[path] = here
         elif _is_spared(path, here or "", spared):
             _spare(found, path, here, before, there)
         elif FOLDER in (here, there) or there == OTHER:

@@ -156,6 +156,8 @@ def _try_lock(descriptor: int) -> bool:
 
 def intend(path: Path, states: Mapping[str, str]) -> None:
     """Write down, before a push begins, what it will leave: if its end is never learnt, that is still known as ours."""
+    if not states:
+        return
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, _joined(part for pair in states.items() for part in pair) + b"\0")

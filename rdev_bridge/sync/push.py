@@ -243,8 +243,9 @@ class Push:
         """Learn what the server really holds, and decide what that means."""
         memory, local = self._memory, self._wanted()
         self._forget_ignored()
-        generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys()))
-        outcome = reconcile(memory.base, local, actual, memory.spared, intentions(self._intents), self.policy)
+        intended = intentions(self._intents)
+        generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys() | intended.keys()))
+        outcome = reconcile(memory.base, local, actual, memory.spared, intended, self.policy)
         if outcome.blocked:
             paths = tuple(outcome.blocked)
             raise SyncError(
