@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdev_bridge.errors import RdevError, UsageError
@@ -17,8 +18,6 @@ from rdev_bridge.runs.replay import Replay
 from rdev_bridge.runs.store import find_run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rdev_bridge.runs.runner import Runner
     from rdev_bridge.runs.store import RunFolder, StoredRun
 
@@ -51,7 +50,7 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     reader.refresh()
     mark = folder.mark()
     offset = mark.settle() if owned else mark.offset
-    target = runner.around.stored_target(stored.target, runner.around.store_of(folder.run_id).folder)
+    target = runner.around.stored_target(stored.target, Path(stored.folder))
     live = LiveRun(
         run=stored.to_run(folder.log_path),
         folder=folder,
@@ -119,7 +118,7 @@ async def end_elsewhere(runner: Runner, run_id: str) -> Run:
             f"{folder.run_id} has not started yet, and waits in another bridge; cancel it there", reason="notStarted"
         )
     folder.note_end(Outcome.CANCELLED)
-    target = runner.around.stored_target(stored.target, runner.around.store_of(folder.run_id).folder)
+    target = runner.around.stored_target(stored.target, Path(stored.folder))
     connector = await runner.around.connector(target)
     result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
     if not result.dead:

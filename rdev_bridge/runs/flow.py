@@ -39,6 +39,7 @@ async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) 
     command = await live.unless_ended(connector.start(spec), patience_s=_START_PATIENCE_S)
     live.binding = command.binding
     live.save()
+    live.started.set()
     return command
 
 

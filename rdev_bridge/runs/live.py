@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Hashable
 
     from rdev_bridge.core.graph import Plan
-    from rdev_bridge.model import OnClientExit, RunRequest, Target, Trigger
-    from rdev_bridge.remote.items import Binding
+    from rdev_bridge.model import OnClientExit, RunRequest, SyncResult, Target, Trigger
+    from rdev_bridge.remote.items import Binding, CommandSpec
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.relay import Audience
     from rdev_bridge.runs.store import RunFolder, StoredTarget
@@ -45,7 +45,7 @@ class Ending:
 class LiveRun:
     """`run` is the snapshot of this moment. `line` is whose turn it waits for; None for a run that was attached to.
 
-    `mark` is kept only where this process owns the run.
+    `mark` is kept only where this process owns the run. `started` is set once the server has taken the command.
     """
 
     run: Run
@@ -58,6 +58,7 @@ class LiveRun:
     mark: DeliveredMark | None = None
     timeout_s: float | None = None
     request: RunRequest | None = None
+    spec: CommandSpec | None = None
     plan: Plan | None = None
     line: Hashable | None = None
     binding: Binding | None = None
@@ -66,6 +67,7 @@ class LiveRun:
     task: asyncio.Task[None] | None = None
     told_queued: asyncio.Task[None] | None = None
     began_s: float = field(default_factory=time.monotonic)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
     _end_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -126,7 +128,7 @@ class LiveRun:
             outcome=ending.outcome,
             exit_code=ending.exit_code,
             duration_ms=duration_ms,
-            message=ending.message,
+            message=ending.message or self.run.message,
         )
         return self.run
 
@@ -149,6 +151,13 @@ class LiveRun:
                 binding=binding,
             )
         )
+
+    def note(self, synced: SyncResult) -> None:
+        """What the barrier could not bring over belongs to the run's story."""
+        told = [f"left alone on the server: {', '.join(synced.kept)}"] if synced.kept else []
+        told += [f"not brought over: {', '.join(synced.refused)}"] if synced.refused else []
+        if told:
+            self.run = replace(self.run, message="; ".join(told))
 
     def let_go(self) -> None:
         """Own it no more; what it is on disk is enough to go on with it."""

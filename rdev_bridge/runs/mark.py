@@ -11,12 +11,7 @@ import fcntl
 import mmap
 import os
 import stat
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SIZE = 4096
 _DELIVERED, _INTENT, _FILE_AT, _DEVICE, _INODE, _PATH_SIZE = range(6)
@@ -65,14 +60,10 @@ class DeliveredMark:
         self._numbers[_PATH_SIZE] = len(path)
         return True
 
-    @contextmanager
-    def intent(self, end: int, file_at: int | None = None) -> Iterator[None]:
-        """Around the write that takes the reader to `end`; `file_at` is where in its file that write begins."""
-        numbers = self._numbers
-        numbers[_FILE_AT] = _NO_FILE if file_at is None else file_at
-        numbers[_INTENT] = end
-        yield
-        self.advance(end)
+    def intend(self, end: int, file_at: int | None = None) -> None:
+        """The next write takes the reader to `end`; `file_at` is where in its file that write begins."""
+        self._numbers[_FILE_AT] = _NO_FILE if file_at is None else file_at
+        self._numbers[_INTENT] = end
 
     def settle(self) -> int:
         """The offset after a reader that may have been killed in the middle of a write; its file is looked at."""

@@ -18,6 +18,7 @@ from rdev_bridge.model import (
     Outcome,
     Run,
     RunState,
+    TriggerKind,
 )
 from rdev_bridge.runs.assemble import Assembler
 from rdev_bridge.runs.attach import AttachedRun, attach, end_elsewhere
@@ -26,7 +27,7 @@ from rdev_bridge.runs.flow import ending_before_start, follow_to_end, start_comm
 from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
 from rdev_bridge.runs.log import LogWriter
 from rdev_bridge.runs.relay import Audience, Relay
-from rdev_bridge.runs.spec import command_text, spec_of
+from rdev_bridge.runs.spec import spec_of
 from rdev_bridge.runs.store import StoredTarget, find_run
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import DiagnosticCounts, RunRequest
     from rdev_bridge.remote.connect import RemoteCommand
+    from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.surroundings import Surroundings
 
@@ -53,13 +55,18 @@ class Submission:
 
 
 class Runner:
-    """All runs of one bridge. Its methods belong to the event loop; `group` is what its tasks live in."""
+    """All runs of one bridge. Its methods belong to the event loop.
 
-    def __init__(self, around: Surroundings, group: asyncio.TaskGroup, observers: Sequence[RunObserver] = ()) -> None:
+    `group` is where its tasks live; whoever builds the runner sets it before the first request. `observers` is read
+    at each event, so it may still grow.
+    """
+
+    group: asyncio.TaskGroup
+
+    def __init__(self, around: Surroundings, observers: Sequence[RunObserver]) -> None:
         self.around = around
         self.audience = Audience(observers)
         self.live: dict[str, LiveRun] = {}
-        self.group = group
         self._lines: dict[Hashable, BusyLine] = {}
         self._patience: dict[Hashable, asyncio.TimerHandle] = {}
         self._closing = False
@@ -109,6 +116,22 @@ class Runner:
             return AttachedRun(live.run, live.run.lines, 0, owned=True)
         return await attach(self, run_id, seq, self.audience)
 
+    async def wait_started(self, run_id: str) -> bool:
+        """Whether the server has taken the run's command; returns once it has, or once the run is over without."""
+        live = self.live.get(run_id)
+        if live is None:
+            return False
+        waits = {asyncio.ensure_future(live.started.wait()), asyncio.ensure_future(live.wait())}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return live.started.is_set()
+
+    def mark_of(self, run_id: str) -> DeliveredMark | None:
+        """What the reader of a run has, for a face that is exact to the byte; None for a run that is not ours."""
+        live = self.live.get(run_id)
+        return live.mark if live is not None else None
+
     def mark_delivered(self, run_id: str, offset: int) -> None:
         """A face's reader has the output before byte `offset` of the run's log (`OutputBatch.end_offset`)."""
         live = self.live.get(run_id)
@@ -135,6 +158,13 @@ class Runner:
                 folder.save(stored)
                 return stored.to_run(folder.log_path)
         return None
+
+    def is_named(self, request: RunRequest) -> bool:
+        """Whether the user named this task, or one that needs it: that is consent to it."""
+        parent = self.live.get(request.parent_run_id or "")
+        if parent is not None and parent.request is not None:
+            return self.is_named(parent.request)
+        return request.trigger.kind is TriggerKind.REQUEST
 
     async def close(self, grace_s: float = _CLOSE_GRACE_S) -> None:
         """End what is to end with the bridge, let go of what is to go on; takes no longer than about CLOSE_S."""
@@ -165,13 +195,13 @@ class Runner:
         if self._closing:
             raise RdevError("the bridge is about to end", reason="closing")
         target = self.around.target_of(request)
-        command = command_text(request)
+        spec = spec_of(request, target, self.around.paths_of(request, target))
         store = self.around.store(request.folder)
         folder = store.create()
         task = request.task
         run = Run(
             run_id=folder.run_id,
-            command=command,
+            command=spec.command,
             folder=request.folder,
             project=target.project,
             server=target.server.name,
@@ -193,6 +223,7 @@ class Runner:
             on_client_exit=request.on_client_exit or (task.on_client_exit if task else OnClientExit.CANCEL),
             timeout_s=request.timeout_s if request.timeout_s is not None else (task.timeout_s if task else None),
             request=request,
+            spec=spec,
             plan=plan,
             line=line,
         )
@@ -271,14 +302,16 @@ class Runner:
         relay = Relay(live.audience, live.counted, Assembler())
         try:
             assert live.request is not None
+            assert live.spec is not None
             if live.plan is not None:
                 failed = await run_dependencies(self, live, live.plan, live.request)
                 if failed is not None:
                     return failed
             connector = await live.unless_ended(self.around.connector(live.target))
-            await live.unless_ended(self.around.synchronise(live.request, live.target, connector))
+            synced = await live.unless_ended(self.around.synchronise(live.request, live.target, connector))
+            live.note(synced)
             relay.writer = LogWriter(live.folder.path)
-            command = await start_command(live, connector, spec_of(live.request, live.run.command, live.target))
+            command = await start_command(live, connector, live.spec)
             return await self.follow(live, command, relay, None)
         except EndedEarlyError:
             return ending_before_start(live)

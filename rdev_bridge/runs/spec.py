@@ -6,26 +6,28 @@ import posixpath
 import shlex
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.variables import expand, fill, variables_of
 from rdev_bridge.model import SyncPush
 from rdev_bridge.remote.items import CommandSpec
 
 if TYPE_CHECKING:
+    from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, Target
 
 
-def command_text(request: RunRequest) -> str:
-    """The shell text: the task's command with its variables filled in, and the arguments quoted after it.
+def spec_of(request: RunRequest, target: Target, paths: PathMap) -> CommandSpec:
+    """How to start it: a task's variables filled in, and the arguments quoted after its command.
 
-    Raises UsageError for a variable that has no value here.
+    After a push, a relative folder counts from where the workspace was brought to. A free command is left as it is.
+    Raises UsageError for a variable that has no value here, or that cannot stand where it does.
     """
-    command = request.task.command if request.task else request.command or ""
-    return " ".join([command, *map(shlex.quote, request.arguments)])
-
-
-def spec_of(request: RunRequest, command: str, target: Target) -> CommandSpec:
-    """How to start it. After a push, the task's own folder counts from where the workspace was brought to."""
+    arguments = "".join(f" {shlex.quote(argument)}" for argument in request.arguments)
     task = request.task
-    cwd = request.cwd if request.cwd is not None else (task.cwd if task else None)
-    if task is not None and isinstance(task.sync, SyncPush) and target.remote_root:
+    if task is None:
+        return CommandSpec((request.command or "") + arguments, request.cwd, dict(request.env))
+    variables = variables_of(paths, request.file, request.trigger.files)
+    cwd = request.cwd if request.cwd is not None else task.cwd and fill(task.cwd, variables)
+    if isinstance(task.sync, SyncPush) and target.remote_root:
         cwd = posixpath.join(target.remote_root, cwd or "")
-    return CommandSpec(command, cwd, {**(task.env if task else {}), **request.env})
+    env = {name: fill(value, variables) for name, value in task.env.items()}
+    return CommandSpec(expand(task.command, variables) + arguments, cwd, {**env, **request.env})

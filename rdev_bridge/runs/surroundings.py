@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from rdev_bridge.model import RunRequest, Target, Task
+    from rdev_bridge.core.paths import PathMap
+    from rdev_bridge.model import RunRequest, SyncResult, Target, Task
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.runs.store import RunStore, StoredTarget
 
@@ -28,14 +29,14 @@ class Surroundings(Protocol):
     async def connector(self, target: Target) -> Connector:
         """An open connection, shared by the runs that go there. Raises RdevError, SettingsError."""
 
-    async def synchronise(self, request: RunRequest, target: Target, connector: Connector) -> None:
+    async def synchronise(self, request: RunRequest, target: Target, connector: Connector) -> SyncResult:
         """The barrier before a run. Raises SyncError: then the run must not start."""
+
+    def paths_of(self, request: RunRequest, target: Target) -> PathMap:
+        """How the server's paths and the workspace's belong together."""
 
     def store(self, folder: Path) -> RunStore:
         """The history of one folder."""
 
     def stores(self) -> Sequence[RunStore]:
         """The histories of all open folders."""
-
-    def store_of(self, run_id: str) -> RunStore:
-        """The history that holds this run. Raises UsageError."""

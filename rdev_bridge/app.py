@@ -1,0 +1,192 @@
+"""The composition root: builds what the faces use, and takes it down again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rdev_bridge.errors import SettingsError, UsageError
+from rdev_bridge.model import EmbeddedServer, RunState, SyncResult, Target
+from rdev_bridge.runs.log import LogReader
+from rdev_bridge.runs.replay import ReadOutput, Replay
+from rdev_bridge.runs.runner import Runner
+from rdev_bridge.runs.store import RunStore, find_run
+from rdev_bridge.settings import Flags, load_user, load_workspace, path_map, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rdev_bridge.core.paths import PathMap
+    from rdev_bridge.model import RunRequest, Server, Task
+    from rdev_bridge.remote.connect import Connector
+    from rdev_bridge.runs.observer import RunObserver
+    from rdev_bridge.runs.store import StoredTarget
+    from rdev_bridge.settings import Workspace
+    from rdev_bridge.sync.barrier import Barrier
+
+_READERS_KEPT = 8
+
+
+class App:
+    """One bridge: some workspace folders, their tasks, and the runner. An async context manager.
+
+    It can be asked for tasks before it is entered; a run needs it entered. Leaving it ends the runs that are to end
+    with the bridge and lets go of the others. `observers` may grow at any time. `vouched_for` says that the user's
+    editor trusts the workspace itself. Raises SettingsError only from what needs settings that are wrong.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        environ: Mapping[str, str],
+        flags: Flags | None = None,
+        observers: Sequence[RunObserver] = (),
+    ) -> None:
+        self.environ = environ
+        self.flags = flags or Flags()
+        self.observers = list(observers)
+        self.vouched_for = False
+        self.runner = Runner(self, self.observers)
+        self._workspaces: dict[Path, Workspace] = {}
+        self._errors: dict[Path, SettingsError] = {}
+        self._stores: dict[Path, RunStore] = {}
+        self._connectors: dict[Target, asyncio.Task[Connector]] = {}
+        self._readers: dict[str, LogReader] = {}
+        self._barrier: Barrier | None = None
+        self._folders = list(folders)
+        self.reload()
+
+    async def __aenter__(self) -> Self:
+        self._group = asyncio.TaskGroup()
+        self.runner.group = await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            await self.runner.close()
+        finally:
+            await self._group.__aexit__(None, None, None)
+            for opening in self._connectors.values():
+                if opening.done() and not opening.cancelled() and opening.exception() is None:
+                    await opening.result().aclose()
+
+    # ── settings ──
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """The open workspace folders, in the order in which they were opened."""
+        return self._folders
+
+    async def set_folders(self, folders: Sequence[Path]) -> None:
+        """Open and close folders; the runs of a folder that was closed go on."""
+        self._folders = list(folders)
+        self.reload()
+
+    def reload(self) -> None:
+        """Read every `rdev.toml` again. Where one is wrong, its last good tasks stay and `settings_errors` tells."""
+        self._errors.clear()
+        for folder in self._folders:
+            try:
+                self._workspaces[folder] = load_workspace(folder)
+            except SettingsError as error:
+                self._errors[error.path or folder] = error
+
+    def settings_errors(self) -> dict[Path, SettingsError]:
+        """What is wrong, by configuration file."""
+        return dict(self._errors)
+
+    def tasks(self) -> list[Task]:
+        """The tasks of all folders."""
+        return [task for folder in self._folders for task in self.tasks_of(folder).values()]
+
+    def is_trusted(self, folder: Path) -> bool:
+        """Whether something of this folder, as it was read, may start by itself."""
+        from rdev_bridge import trust
+
+        return self.vouched_for or trust.is_trusted(folder, self._workspace(folder).digest)
+
+    def trust(self, folder: Path) -> None:
+        """The user trusts this folder as it was read."""
+        from rdev_bridge import trust
+
+        trust.grant(folder, self._workspace(folder).source.content)
+
+    # ── output of earlier and present runs ──
+
+    async def read_output(self, run_id: str, seq: int, limit: int) -> ReadOutput:
+        """At most `limit` lines of a run, from line `seq` on. Raises UsageError for an unknown run."""
+        folder, stored = find_run(run_id, self.stores())
+        reader = self._readers.pop(run_id, None) or LogReader(folder.path)
+        self._readers[run_id] = reader
+        if len(self._readers) > _READERS_KEPT:
+            del self._readers[next(iter(self._readers))]
+        finished = stored.state is RunState.FINISHED
+        reader.refresh()
+        return Replay(reader, seq=seq).page(limit, finished=finished)
+
+    # ── what the runner needs (Surroundings) ──
+
+    def tasks_of(self, folder: Path) -> Mapping[str, Task]:
+        """See Surroundings; so are the others."""
+        workspace = self._workspaces.get(folder)
+        return workspace.tasks if workspace else {}
+
+    def target_of(self, request: RunRequest) -> Target:
+        workspace = self._workspace(request.folder)
+        return resolve(workspace, load_user(), task=request.task, flags=self.flags, environ=self.environ)
+
+    def stored_target(self, stored: StoredTarget, folder: Path) -> Target:
+        if stored.url is None:
+            server: Server = EmbeddedServer(Path(stored.folder) if stored.folder else folder)
+            return Target(server, stored.project, stored.remote_root)
+        # Nothing that a record on disk says decides where a key goes: the url is looked up as if it had been typed.
+        workspace = self._workspace(folder)
+        target = resolve(workspace, load_user(), flags=Flags(url=stored.url), environ=self.environ)
+        return replace(target, project=stored.project, remote_root=stored.remote_root)
+
+    def paths_of(self, request: RunRequest, target: Target) -> PathMap:
+        return path_map(self._workspace(request.folder), target)
+
+    async def connector(self, target: Target) -> Connector:
+        opening = self._connectors.get(target)
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+            opening = asyncio.create_task(_open(target, self.environ))
+            self._connectors[target] = opening
+        return await asyncio.shield(opening)
+
+    async def synchronise(self, request: RunRequest, target: Target, connector: Connector) -> SyncResult:
+        task = request.task
+        if task is None or task.sync is None:
+            return SyncResult()
+        if self._barrier is None:
+            from rdev_bridge.sync.barrier import Barrier
+
+            self._barrier = Barrier()
+        consent = self.runner.is_named(request) or self.is_trusted(request.folder)
+        return await self._barrier(task, target, connector, request.folder, consent=consent)
+
+    def store(self, folder: Path) -> RunStore:
+        if folder not in self._stores:
+            self._stores[folder] = RunStore(folder)
+        return self._stores[folder]
+
+    def stores(self) -> Sequence[RunStore]:
+        return [self.store(folder) for folder in self._folders]
+
+    def _workspace(self, folder: Path) -> Workspace:
+        """Raises the SettingsError of a folder whose file was wrong from the start, UsageError for an unknown one."""
+        workspace = self._workspaces.get(folder)
+        if workspace is not None:
+            return workspace
+        for path, error in self._errors.items():
+            if path.parent == folder:
+                raise error
+        raise UsageError(f"{folder} is no open folder")
+
+
+async def _open(target: Target, environ: Mapping[str, str]) -> Connector:
+    from rdev_bridge.remote.connect import open_server
+
+    return await open_server(target, environ=environ).__aenter__()
