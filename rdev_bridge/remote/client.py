@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 START_RETRY_S = 30.0
 _TRY_AGAIN = frozenset({429, 503})
+_MOST_GRACE_MS = 60_000
 
 
 class AnswerLostError(RdevError):
@@ -91,10 +92,12 @@ class Api:
                 raise problem
             await asyncio.sleep(wait_s)
 
-    async def delete(self, stream_id: str) -> int:
+    async def delete(self, stream_id: str, grace_s: float) -> int:
         """Ask a server of ours to end a command; the status of its answer. Raises RdevError."""
+        grace_ms = str(min(max(0, round(grace_s * 1000)), _MOST_GRACE_MS))
+        url = call_url(self._origin, self._project, "shell", stream_id, grace_ms=grace_ms)
         try:
-            response, _ = await self._call("DELETE", call_url(self._origin, self._project, "shell", stream_id), {}, b"")
+            response, _ = await self._call("DELETE", url, {}, b"")
         except (httpx.HTTPError, OSError) as error:
             raise RdevError(f"cannot cancel: {why(error)}", reason="unreachable") from None
         return response.status_code

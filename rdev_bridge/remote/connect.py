@@ -21,6 +21,7 @@ from rdev_bridge.remote.items import (
     CancelWay,
     CommandSpec,
     Completed,
+    OutputArrived,
     Position,
     ShellAnswer,
     StreamFailed,
@@ -214,7 +215,8 @@ class RemoteCommand:
     def __init__(self, connector: Connector, binding: Binding) -> None:
         self.binding = binding
         self._connector = connector
-        self._ended = asyncio.Event()
+        self._position: Position | None = None
+        self._ended = False
 
     async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
         """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
@@ -232,39 +234,39 @@ class RemoteCommand:
         items = follower.items()
         try:
             async for item in items:
-                if isinstance(item, Completed):
-                    self._ended.set()
+                if isinstance(item, OutputArrived):
+                    self._position = item.position
+                self._ended = self._ended or isinstance(item, Completed)
                 yield item
         finally:
             await items.aclose()
 
     async def cancel(self, grace_s: float = DEFAULT_GRACE_S) -> CancelResult:
         """TERM to all of it, KILL after `grace_s`; returns once it is known dead, or with what is known instead."""
-        if self._ended.is_set():
+        if self._ended:
             return CancelResult(dead=True)
         if self.binding.cancel_way is CancelWay.SCRIPT:
             return await self._connector.cancel_by_script(self.binding.token, grace_s)
         try:
             async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
-                return await self._cancel_by_call()
+                return await self._cancel_by_call(grace_s)
         except TimeoutError:
             return CancelResult(dead=False, message="the server did not say that the command ended")
         except RdevError as error:
             return CancelResult(dead=False, message=str(error))
 
-    async def _cancel_by_call(self) -> CancelResult:
+    async def _cancel_by_call(self, grace_s: float) -> CancelResult:
         """The server kills the group before it ends the stream; so the stream's end is the proof."""
         api = await self._connector.locate()
-        status = await api.delete(self.binding.stream_id)
+        status = await api.delete(self.binding.stream_id, grace_s)
         if status in {404, 410}:
             return CancelResult(dead=False, message="the server does not know this command any more")
         if not 200 <= status < 300:
             return CancelResult(dead=False, message=f"the server refuses to cancel with status {status}")
-        watcher = RemoteCommand(self._connector, self.binding)
-        async for item in watcher.follow(None):
+        async for item in RemoteCommand(self._connector, self.binding).follow(self._position):
             match item:
                 case Completed():
-                    self._ended.set()
+                    self._ended = True
                     return CancelResult(dead=True)
                 case StreamLost(message) | StreamFailed(message):
                     return CancelResult(dead=False, message=message)

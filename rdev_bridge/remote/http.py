@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -78,6 +79,7 @@ def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
         trust_env=not is_loopback(origin.host),
         follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a browser's ticket is none of our business
     )
 
 
