@@ -1,0 +1,97 @@
+"""The terminal as an observer of runs: the remote's stdout and stderr, byte for byte, and few words of our own."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rdev_bridge.cli.outlet import Outlet
+from rdev_bridge.model import ConnectionState, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rdev_bridge.model import Connection, Run, Trigger
+    from rdev_bridge.runs.mark import DeliveredMark
+    from rdev_bridge.runs.observer import OutputBatch
+
+
+def say(text: str) -> None:
+    """One line of the bridge's own on stderr; nobody may be reading."""
+    try:
+        print(f"rdev-bridge: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115 - held for the rest of our life
+
+
+class TerminalFace:
+    """A `RunObserver`. Long lines are passed on as they come, and no line end is printed that was not there.
+
+    `broken` is called once when nobody reads our stdout any more, or it cannot be written. `mark_of` knows how much of
+    a run was delivered; with `repeats`, what was delivered before is printed again.
+    """
+
+    def __init__(self, broken: Callable[[OSError], None]) -> None:
+        self.mark_of: Callable[[str], DeliveredMark | None] = lambda _: None
+        self.repeats = False
+        self._broken = broken
+        self._outlets = {Stream.STDOUT: Outlet(1), Stream.STDERR: Outlet(2)}
+        self._closed: set[Stream] = set()
+        self._reconnecting = False
+
+    async def run_queued(self, run: Run) -> None:
+        """It waits for its turn."""
+        say(f"{run.task or run.run_id} waits for another run of it to end")
+
+    async def run_started(self, run: Run, trigger: Trigger) -> None:
+        """Nothing to say: the output speaks."""
+        del trigger
+        mark = self.mark_of(run.run_id)
+        if mark is not None and not self.repeats:
+            self._outlets[Stream.STDOUT].names_itself_in(mark)
+
+    async def output(self, run: Run, batch: OutputBatch) -> None:
+        """Write it; returns when it is written, which is the backpressure."""
+        mark = self.mark_of(run.run_id)
+        at = batch.end_offset - sum(map(len, batch.raw))
+        for piece, data in zip(batch.pieces, batch.raw, strict=True):
+            if piece.stream not in self._closed:
+                try:
+                    if mark is None or self.repeats:
+                        await self._outlets[piece.stream].write(data)
+                    else:
+                        await self._outlets[piece.stream].write_marked(data, at, mark)
+                except OSError as error:
+                    self._close(piece.stream, error)
+            at += len(data)
+        if mark is not None and not self._closed:
+            mark.advance(batch.end_offset)
+
+    async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
+        """Lines are gone for good."""
+        del run, seq
+        many = "an unknown number of lines" if missing is None else "1 line" if missing == 1 else f"{missing} lines"
+        say(f"{many} of output lost here: the server no longer has them")
+
+    async def run_finished(self, run: Run) -> None:
+        """Nothing to print: the exit code speaks, and the reason of a failure of ours comes last."""
+
+    async def connection_changed(self, connection: Connection) -> None:
+        """Only where it matters: when the stream breaks, and when it is whole again."""
+        reason = f": {connection.message}" if connection.message else ""
+        match connection.state:
+            case ConnectionState.RECONNECTING | ConnectionState.OFFLINE if not self._reconnecting:
+                self._reconnecting = True
+                say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
+            case ConnectionState.RESUMED if self._reconnecting:
+                self._reconnecting = False
+                say(f"connection to {connection.server} resumed, nothing was lost")
+            case ConnectionState.CONNECTED if connection.message:
+                say(connection.message)
+            case _:
+                pass
+
+    def _close(self, stream: Stream, error: OSError) -> None:
+        self._closed.add(stream)
+        if stream is Stream.STDOUT:
+            self._broken(error)
