@@ -128,6 +128,7 @@ class Rust(Reader):
 
     def _begin(self, number: int, message: str, severity: Severity, code: str | None) -> None:
         self._placed, self._panicked, self._aside = False, False, None
+        self.awake = True
         self._open = Problem(
             path="",
             line=1,

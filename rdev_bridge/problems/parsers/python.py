@@ -33,6 +33,7 @@ class Pytest(Reader):
         self._code: str | None = None
         self._captured = False  # what the test itself printed comes next
         self._titled = False
+        self._native = False  # `--tb=native`: the exception's own lines have begun
 
     def step(self, line: str, number: int) -> Iterator[Problem]:
         """Read one line of a section."""
@@ -42,7 +43,7 @@ class Pytest(Reader):
             self._titled = False
         elif line.startswith("___") and (title := compile_js(r"^_{3,} (.+) _{3,}$").match(line)):
             yield from self._end(number)
-            self._failure = Failure((title[1] or "").removeprefix("ERROR at "))
+            self._failure = Failure((title[1] or "").removeprefix("ERROR at ").removeprefix("ERROR "))
             self._titled = True
         elif self._captured:
             return
@@ -50,8 +51,9 @@ class Pytest(Reader):
             self._captured = True
         elif line.startswith("E ") or line == "E":
             self._explain(line[1:])
-        elif line.startswith(_CHAINED):
+        elif line.startswith((*_CHAINED, "Traceback (most")):
             self._explained.clear()
+            self._native = False
         else:
             yield from self._place(line, number)
 
@@ -69,7 +71,9 @@ class Pytest(Reader):
     def _place(self, line: str, number: int) -> Iterator[Problem]:
         if frame := compile_js(_FRAME).match(line):
             self._failure.place(frame[1] or "", frame[2] or "", frame[3] or "")
-        elif line[:1].isspace() or ":" not in line:
+        elif self._native or (line[:1].isspace() and self._explained and not self._titled):
+            self._explain(line if self._native else line[1:])
+        elif line[:1].isspace():
             return
         elif place := compile_js(r"^((?:[A-Za-z]:[\\/])?[^\s:][^:=]*):(\d+): ?(.*)$").match(line):
             what = place[3] or ""
@@ -80,16 +84,18 @@ class Pytest(Reader):
                 if not self._explained:
                     self._explained.append(what)
                 yield from self._end(number)
-        elif self._failure.places and (error := compile_js(_EXCEPTION).match(line)):  # `--tb=native`
-            self._explained, self._code = [line], error[1]
+        elif self._failure.places and not self._explained and compile_js(_EXCEPTION).match(line):
+            self._native = True
+            self._explain(line)
 
     def _end(self, number: int) -> Iterator[Problem]:
         failure, self._failure = self._failure, Failure()
         said = textwrap.dedent("\n".join(self._explained))
         failure.say(said)
-        code = self._code or next(iter(said.split(":")), "")
-        problem = failure.problem("pytest", number, code if code.isidentifier() else None)
-        self._explained, self._code, self._captured = [], None, False
+        names = [found[1] for text in said.split("\n") if (found := compile_js(_EXCEPTION).match(text))]
+        code = next((name for name in (self._code, *names) if name and name.replace(".", "").isidentifier()), None)
+        problem = failure.problem("pytest", number, code)
+        self._explained, self._code, self._captured, self._native = [], None, False, False
         if problem:
             yield problem
 
