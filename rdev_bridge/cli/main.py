@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 EXIT_USAGE = 2
 EXIT_FAILED = 125
+EXIT_INTERRUPTED = 130
+EXIT_GONE = 141
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.print_help()
             return EXIT_USAGE
         code: int = module.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere, quietly
+        return EXIT_GONE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except UsageError as error:
         print(f"rdev-bridge: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome, Run, RunState, Trigger, TriggerKind
 from rdev_bridge.remote.items import Binding
-from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
+from rdev_bridge.runs.live import Ending, LiveRun
 from rdev_bridge.runs.log import LogReader, LogWriter
 from rdev_bridge.runs.relay import Audience, Relay
 from rdev_bridge.runs.replay import Replay
@@ -93,10 +93,8 @@ async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay)
     try:
         if live.folder.is_mine:
             relay.writer = LogWriter(live.folder.path, reader)
-        connector = await live.unless_ended(runner.around.connector(live.target))
+        connector = await runner.around.connector(live.target)
         return await runner.follow(live, connector.adopt(live.binding), relay, reader.position)
-    except EndedEarlyError:
-        return Ending(Outcome.LOST, message="its server could not be reached to end it")
     except (RdevError, UsageError) as error:
         return Ending(Outcome.LOST, message=str(error))
     finally:
