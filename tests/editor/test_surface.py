@@ -168,7 +168,7 @@ def test_another_editor_attaches_and_cancels(workspace: Path) -> None:
         assert second.call("rdev/cancel", {"runId": run_id}) == {"accepted": True}
         stdout, _, run = second.output_of(run_id)
         assert stdout == ["1", "2", "3"]
-        assert run["outcome"] == "cancelled"
+        assert run["outcome"] == "cancelled", run
         assert first.expect("rdev/runFinished")["run"]["outcome"] == "cancelled"
 
 
@@ -186,7 +186,7 @@ def test_a_wrong_rdev_toml_says_where_and_the_last_good_tasks_stay(workspace: Pa
     good = (workspace / "rdev.toml").read_text()
     with open_editor(workspace) as editor:
         before = editor.call("rdev/tasks")
-        (workspace / "rdev.toml").write_text(good + '\n[tasks.bad]\ncommand = "true"\ntimeout = 5.5\n')
+        (workspace / "rdev.toml").write_text(good + '\n[tasks.bad]\ncommand = "true"\ntimeout = [5]\n')
         editor.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         [diagnostic] = editor.expect("textDocument/publishDiagnostics", uri=uri)["diagnostics"]
         assert diagnostic["range"]["start"]["line"] == good.count("\n") + 3
