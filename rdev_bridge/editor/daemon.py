@@ -120,11 +120,11 @@ class Daemon:
             from rdev_bridge.app import App
 
             folders = client.folders or (Path.cwd(),)
-            async with App(folders, environ=self._environ, observers=[session.face, session.watching]) as app:
+            async with App(folders, environ=self._environ, observers=session.observers) as app:
                 await session.opened(app)
                 self._serve_with(surface.requests(), surface.notifications())
                 await asyncio.wait([self._left])
-                await session.watching.close()
+                await session.close()
         except Exception as error:
             _log.exception("the app failed")
             told = rpc_error(error)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rdev_bridge.editor.face import EditorFace
-from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic
+from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, problem_to_lsp, settings_diagnostic
 from rdev_bridge.editor.features.settings_file import SettingsWatch
 from rdev_bridge.editor.features.trust import TrustQuestion
 from rdev_bridge.editor.peer import Unanswered
 from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import UsageError
+from rdev_bridge.model import RunRequest
+from rdev_bridge.problems.board import MatchedRun, ProblemBoard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.channel import Writer
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
-    from rdev_bridge.model import Run, RunRequest, Task
+    from rdev_bridge.model import DiagnosticCounts, Run, Task
+    from rdev_bridge.problems.standing import PlacedProblem
+    from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.runner import Submission
     from rdev_bridge.watch.watcher import WatchNotice
 
@@ -46,6 +50,8 @@ class Session:
             untrusted=self.trust.ask_once,
         )
         self.diagnostics = DiagnosticsPublisher(peer)
+        self.open_files: set[Path] = set()
+        self.board = ProblemBoard(self._publish, self._reading_of, self._note, self.open_files.__contains__)
         self._requests: dict[str, RunRequest] = {}
         self._refreshing = self._refresh_again = False
 
@@ -56,6 +62,16 @@ class Session:
         self.face.delivered = app.runner.mark_delivered
         self._settings = SettingsWatch(app.folders, self.reload)
         await self._watch_tasks()
+
+    @property
+    def observers(self) -> list[RunObserver]:
+        """Who hears of runs, in this order: the faces are told of a run with what the board found in it."""
+        return [self.board, self.watching, self.face]
+
+    async def close(self) -> None:
+        """Watch and publish nothing more."""
+        await self.watching.close()
+        await self.board.aclose()
 
     # ── settings ──
 
@@ -79,6 +95,7 @@ class Session:
         """Read every `rdev.toml` again; where one is wrong its last good tasks stay, and it says what is wrong."""
         self.app.reload()
         self._show_settings_errors()
+        self.board.retain({(task.folder, task.name) for task in self.app.tasks()})
         self.peer.spawn(self._watch_tasks())
         self.tasks_changed()
 
@@ -105,6 +122,34 @@ class Session:
         """A file that the client watches for us."""
         if path.name == "rdev.toml":
             self._settings.check()
+
+    # ── problems ──
+
+    def _publish(self, path: Path, problems: Sequence[PlacedProblem]) -> None:
+        self.diagnostics.set("problems", path, [problem_to_lsp(placed, self.client) for placed in problems])
+
+    def _reading_of(self, run: Run) -> MatchedRun | None:
+        request = self._requests.get(run.run_id)
+        task = request.task if request else self._task_of(run)
+        if task is None or not task.problem_matcher:
+            return None
+        request = request or RunRequest(folder=run.folder, task=task)
+        paths = self.app.paths_of(request, self.app.target_of(request))
+        return MatchedRun(task.problem_matcher, paths, request.cwd or task.cwd)
+
+    def _task_of(self, run: Run) -> Task | None:
+        return next((task for task in self.app.tasks() if (task.folder, task.name) == (run.folder, run.task)), None)
+
+    def _note(self, run_id: str, counts: DiagnosticCounts) -> None:
+        self.app.runner.note_diagnostics(run_id, counts)
+
+    def document(self, path: Path, is_open: bool) -> None:
+        """A document was opened or closed: some problems stand on one or the other kind alone."""
+        if is_open:
+            self.open_files.add(path)
+        else:
+            self.open_files.discard(path)
+        self.board.refresh(path)
 
     # ── watch and trust ──
 

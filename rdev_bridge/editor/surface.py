@@ -56,7 +56,7 @@ class Document(msgspec.Struct):
 
 
 class DocumentParams(msgspec.Struct, rename="camel"):
-    """The params of `textDocument/codeLens` and `textDocument/didSave`."""
+    """What `textDocument/codeLens` and the document notifications have in common."""
 
     text_document: Document
 
@@ -119,6 +119,8 @@ class Surface:
         """By method name."""
         return {
             "initialized": Method(NoParams, self._session.initialized),
+            "textDocument/didOpen": Method(DocumentParams, lambda params: self._document(params, is_open=True)),
+            "textDocument/didClose": Method(DocumentParams, lambda params: self._document(params, is_open=False)),
             "textDocument/didSave": Method(DocumentParams, self._saved),
             "workspace/didChangeWorkspaceFolders": Method(FoldersParams, self._folders_changed),
             "workspace/didChangeWatchedFiles": Method(FilesParams, self._files_changed),
@@ -230,6 +232,11 @@ class Surface:
 
     def _code_action(self, params: code_action.CodeActionParams) -> list[dict[str, Any]]:
         return code_action.actions(params, self._index().tasks, self._session.client.code_action_literals)
+
+    def _document(self, params: DocumentParams, is_open: bool) -> None:
+        path = path_from_uri(params.text_document.uri)
+        if path is not None:
+            self._session.document(path, is_open)
 
     def _saved(self, params: DocumentParams) -> None:
         path = path_from_uri(params.text_document.uri)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rdev_bridge.editor.client import client_from, path_from_uri
 from rdev_bridge.editor.features import code_action, code_lens
 from rdev_bridge.editor.features.code_action import CodeActionContext, CodeActionParams, TextDocument
-from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic, units_in
+from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic
 from rdev_bridge.editor.features.execute_command import ExecuteCommandParams, request_of
 from rdev_bridge.editor.features.log_message import BURST_LINES, LAST_LINES, LogView
 from rdev_bridge.editor.features.output import FRAME_CHARS, FRAME_LINES, output_frames
@@ -278,14 +278,6 @@ def test_the_run_whose_output_is_meant() -> None:
 
 
 # ── diagnostics ──
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding", "units"),
-    [("abc", "utf-16", 3), ("ü🦀", "utf-8", 6), ("ü🦀", "utf-16", 3), ("ü🦀", "utf-32", 2), ("", "utf-16", 0)],
-)
-def test_columns_count_as_the_client_counts(text: str, encoding: str, units: int) -> None:
-    assert units_in(text, encoding) == units
 
 
 def test_several_owners_of_a_file_are_a_union_and_what_goes_is_cleared() -> None:

@@ -5,23 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.editor.sanitize import plain
+from rdev_bridge.problems.columns import position, to_lsp_range
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
     from rdev_bridge.errors import SettingsError
+    from rdev_bridge.problems.problem import ColumnUnit
+    from rdev_bridge.problems.standing import PlacedProblem, RelatedPlace
 
 _ERROR = 1  # DiagnosticSeverity
 
 
-def units_in(text: str, encoding: str) -> int:
-    """The length of `text` as the client counts (`positionEncoding`)."""
-    if encoding == "utf-32" or text.isascii():
-        return len(text)
-    if encoding == "utf-8":
-        return len(text.encode(errors="replace"))
-    return len(text) + sum(character > "\uffff" for character in text)
+def problem_to_lsp(placed: PlacedProblem, client: Client) -> dict[str, Any]:
+    """A problem as an LSP `Diagnostic`, its columns counted as this client counts."""
+    problem = placed.problem
+    wire: dict[str, Any] = {
+        "range": to_lsp_range(problem, placed.line_text, client.position_encoding, placed.end_text),
+        "severity": int(problem.severity),
+        "source": placed.source,
+        "message": plain(problem.message),
+    }
+    if problem.code:
+        wire["code"] = problem.code
+    if placed.related and client.related_information:
+        wire["relatedInformation"] = [_related_to_lsp(one, problem.unit, client) for one in placed.related]
+    return wire
+
+
+def _related_to_lsp(one: RelatedPlace, unit: ColumnUnit, client: Client) -> dict[str, Any]:
+    start = position(one.line, one.column, one.text, unit, client.position_encoding)
+    return {
+        "location": {"uri": one.path.as_uri(), "range": {"start": start, "end": start}},
+        "message": plain(one.message),
+    }
 
 
 def settings_diagnostic(error: SettingsError) -> dict[str, Any]:
