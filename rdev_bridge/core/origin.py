@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 # Nothing here that two URL parsers could read in two ways: no user, no backslash, no blank, no percent in the host.
 _URL = re.compile(
-    r"(?:https?)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
 )
 
 
@@ -25,25 +25,31 @@ def check_url(url: str) -> str:
     url = scheme.lower() + separator + rest
     if not _URL.fullmatch(url):
         raise ValueError("this is no url of a server; it looks like https://rdev.example.com or http://localhost:8080")
-    if not 0 < int(origin(url).rpartition(":")[2]) < 65536:
+    if not 0 < _parts(url)[2] < 65536:
         raise ValueError("a port is a number from 1 to 65535")
     return url.rstrip("/")
 
 
 def origin(url: str) -> str:
     """`scheme://host:port` of a checked url, lower case, with the port always written: equal means the same place."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.netloc.rpartition("]")[2].rpartition(":")[2]
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{int(port) if port else _PORTS[parts.scheme]}"
+    scheme, host, port = _parts(url)
+    return f"{scheme}://{host}:{port}"
 
 
 def is_this_machine(url: str) -> bool:
     """Whether the host of a checked url is this machine, without asking anybody."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    host = _parts(url)[1].strip("[]")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _parts(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a checked url."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise ValueError(f"{url!r} was not checked")
+    return found["scheme"], found["host"].lower().rstrip("."), int(found["port"] or _PORTS[found["scheme"]])

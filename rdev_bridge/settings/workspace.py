@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rdev_bridge.settings.locate import KeyPath
 
 FILE_NAME = "rdev.toml"
+_ROOT = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ def _holds_settings(folder: Path, start: Path) -> bool:
         info = (folder / FILE_NAME).stat()
         if not stat.S_ISREG(info.st_mode):
             return False
-        ours = info.st_uid in {os.getuid(), 0}
-        return folder == start or ours or not folder.stat().st_mode & stat.S_IWOTH
+        is_open = folder.stat().st_mode & stat.S_IWOTH
+        return folder == start or not is_open or info.st_uid in {os.getuid(), _ROOT}
     except OSError:
         return False
 
