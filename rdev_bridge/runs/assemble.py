@@ -79,3 +79,15 @@ class Assembler:
             growing.add(lines[-1], self._cap_chars)
             lines = lines[:-1]
         return Chunk(chunk.stream, lines)
+
+
+def without_first(chunks: Sequence[Chunk], count: int) -> list[Chunk]:
+    """The lines of `chunks` without the first `count`."""
+    kept = []
+    count = max(0, count)
+    for chunk in chunks:
+        rest = chunk.lines[count:]
+        count = max(0, count - len(chunk.lines))
+        if rest:
+            kept.append(Chunk(chunk.stream, rest, chunk.ended))
+    return kept

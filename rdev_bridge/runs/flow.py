@@ -82,8 +82,7 @@ async def _pump(command: RemoteCommand, relay: Relay, audience: Audience, after:
 
 async def _end_when_wanted(live: LiveRun, command: RemoteCommand) -> CancelResult:
     outcome = await live.end_wanted()
-    if not live.folder.is_mine:
-        live.folder.note_end(outcome)
+    live.folder.note_end(outcome)
     return await command.cancel(live.grace_s)
 
 
@@ -98,11 +97,11 @@ async def _after_stream(
         case Completed(exit_code, duration_ms) if (live.wanted_end or live.folder.noted_end()) is None:
             outcome = Outcome.SUCCEEDED if exit_code == 0 else Outcome.FAILED
             return Ending(outcome, exit_code, duration_ms)
-        case Completed(_, duration_ms):
+        case Completed():
             # The server of ours ends the stream when nothing is left; elsewhere the script says so.
             wanted = live.wanted_end or live.folder.noted_end() or Outcome.CANCELLED
             if live.wanted_end is None or command.binding.cancel_way is CancelWay.DELETE:
-                return Ending(wanted, duration_ms=duration_ms)
+                return Ending(wanted)
     return _ending_of(live, await ender)
 
 
@@ -112,10 +111,7 @@ async def _after_cancel(live: LiveRun, result: CancelResult, pump: asyncio.Task[
         await asyncio.wait({pump}, timeout=_TAIL_S)
         if not relay.is_handing_on:
             break
-    ending = _ending_of(live, result)
-    if pump.done() and isinstance(final := pump.result(), Completed) and ending.outcome is not Outcome.LOST:
-        return Ending(ending.outcome, duration_ms=final.duration_ms)
-    return ending
+    return _ending_of(live, result)
 
 
 def _ending_of(live: LiveRun, result: CancelResult) -> Ending:

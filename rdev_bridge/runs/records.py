@@ -89,7 +89,9 @@ def _lines(data: bytes, part: Part) -> list[str]:
 
 def cut(chunk: Chunk, data: bytes, offset: int) -> tuple[Chunk, Chunk]:
     """`chunk`, whose bytes are `data`, as two that say the same: split before the character at byte `offset`."""
-    while 0 < offset < len(data) and data[offset] & 0xC0 == 0x80:
+    if offset >= len(data):
+        return chunk, Chunk(chunk.stream, [])
+    while offset > 0 and data[offset] & 0xC0 == 0x80:
         offset -= 1
     at = 0
     for number, line in enumerate(chunk.lines):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from rdev_bridge.runs.assemble import without_first
 from rdev_bridge.runs.observer import OutputBatch
 from rdev_bridge.runs.records import pack
 
@@ -56,7 +57,8 @@ class Audience:
 class Relay:
     """`writer` is None while the log is replayed, and for a second reader, who leaves it to the run's owner.
 
-    `is_handing_on` says that an observer has not yet taken what it was given.
+    `is_handing_on` says that an observer has not yet taken what it was given. Lines before number `from_seq` are kept
+    back.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Relay:
         self._snapshot = snapshot  # the run, with so many lines
         self._offset = offset
         self.is_handing_on = False
+        self.from_seq = 0
 
     async def arrived(self, pieces: Sequence[Chunk], position: str | None) -> None:
         """Output from the server; returns once every observer took it."""
@@ -113,6 +116,9 @@ class Relay:
             await self._hand_on(OutputBatch(seq, lines, (), self._offset))
 
     async def _hand_on(self, batch: OutputBatch) -> None:
+        if batch.seq < self.from_seq:
+            rest = without_first(batch.lines, self.from_seq - batch.seq)
+            batch = OutputBatch(self.from_seq, rest, rest, batch.end_offset, pack(rest)[0])
         self.is_handing_on = True
         await self._audience.output(self._snapshot(self.assembler.seq), batch)
         self.is_handing_on = False

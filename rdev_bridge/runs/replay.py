@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rdev_bridge.model import Chunk
-from rdev_bridge.runs.assemble import Assembler
+from rdev_bridge.runs.assemble import Assembler, without_first
 from rdev_bridge.runs.records import cut, pack
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Replay:
         self.offset = self._point.log_at
         self._first: tuple[int, Sequence[Chunk], Sequence[Chunk]] | None = None
         self._waiting: Entry | None = None
+        self._wanted_seq = seq or 0
         if seq is None:
             self._skip_to_offset(offset)
         else:
@@ -45,10 +46,11 @@ class Replay:
     @property
     def seq(self) -> int:
         """The number of the next line that the reader gets."""
-        return self.assembler.seq if self._first is None else self._first[0]
+        return max(self._wanted_seq, self.assembler.seq if self._first is None else self._first[0])
 
     async def into(self, relay: Relay) -> None:
         """Hand on everything from here to the log's end. `relay` works with this replay's assembler."""
+        relay.from_seq = self._wanted_seq
         if self._first is not None:
             await relay.replay(*self._first, self.offset)
             self._first = None
@@ -63,13 +65,13 @@ class Replay:
 
     def page(self, limit: int, *, finished: bool) -> ReadOutput:
         """At most `limit` lines from here, and none beyond a gap; `finished`: a last line without end is one too."""
-        first_seq, chunks, count = self.seq, list(self._first[1]) if self._first else [], 0
+        first_seq, chunks = self.seq, list(self._first[1]) if self._first else []
         count = sum(len(chunk.lines) for chunk in chunks)
         while count < limit:
-            entry = self._next()
+            entry, seq = self._next(), self.assembler.seq
             lines: Sequence[Chunk]
             if entry is None:
-                lines = self.assembler.flush() if finished else ()
+                lines = without_first(self.assembler.flush(), self._wanted_seq - seq) if finished else ()
             elif entry.record.gap is not None:
                 lines = self.assembler.flush()
                 self.assembler.seq += _missing(entry) or 0
@@ -111,7 +113,7 @@ class Replay:
             self.offset = entry.record.log_end
             beyond = self.assembler.seq > wanted and entry.record.gap is None
             if beyond or (self.assembler.seq == wanted and not self.assembler.is_clean):
-                rest = _without_first(lines, wanted - seq)
+                rest = without_first(lines, wanted - seq)
                 self._first = wanted, rest, [*rest, *self.assembler.growing()]
                 return
 
@@ -137,16 +139,6 @@ def _cut_all(chunks: Sequence[Chunk], offset: int) -> tuple[list[Chunk], list[Ch
         after += [tail] if tail.lines else []
         at += len(data)
     return before, after
-
-
-def _without_first(chunks: Sequence[Chunk], count: int) -> list[Chunk]:
-    kept = []
-    for chunk in chunks:
-        rest = chunk.lines[count:]
-        count = max(0, count - len(chunk.lines))
-        if rest:
-            kept.append(Chunk(chunk.stream, rest, chunk.ended))
-    return kept
 
 
 def _first_lines(chunks: Sequence[Chunk], limit: int) -> list[Chunk]:
