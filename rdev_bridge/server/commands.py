@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import logging
 import re
@@ -110,7 +111,7 @@ class Commands:
                 # Before the process, so that a crash between the two cannot make a second one.
                 _write_private(place, msgspec.json.encode(Started(stream_id, digest)))
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder, place)
             raise CannotStartError(
                 f"the server cannot write its journal: {error.strerror}", users_fault=False
             ) from error
@@ -121,9 +122,7 @@ class Commands:
         except (OSError, ValueError) as error:
             del self._running[stream_id]
             journal.finish()
-            shutil.rmtree(folder, ignore_errors=True)
-            if place is not None:
-                place.unlink(missing_ok=True)
+            _remove(folder, place)
             raise self._why_not(error) from error
         return stream_id
 
@@ -132,7 +131,7 @@ class Commands:
             return CannotStartError("the command has a character that is no text (a lone surrogate)", users_fault=True)
         if isinstance(error, ValueError):
             return CannotStartError("the command has a NUL character, which no program can be given", users_fault=True)
-        if isinstance(error, OSError) and error.errno == 7:
+        if error.errno == errno.E2BIG:
             return CannotStartError("the command is longer than this system can start", users_fault=True)
         return CannotStartError(f"{self._shell[0]} cannot be started: {error.strerror}", users_fault=False)
 
@@ -200,6 +199,12 @@ class Commands:
             except OSError as error:
                 _log.warning("old journals cannot be removed: %s", error)
             await asyncio.sleep(every_s)
+
+
+def _remove(folder: Path, place: Path | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if place is not None:
+        place.unlink(missing_ok=True)
 
 
 def _write_private(path: Path, data: bytes) -> None:

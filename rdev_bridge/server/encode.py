@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PIECE_CHARS = 10_000
-"""Longest piece of a line. JSON escapes a character with at most six bytes, so that no line of the stream reaches 64 KiB."""
+"""Longest piece of a line. JSON needs at most six bytes for a character, so no line of the stream reaches 64 KiB."""
 
 _PLAIN = bytes(range(0x20, 0x7F)).replace(b'"', b"").replace(b"\\", b"") + b"\n"
 _MOST_BYTES_HELD = 4 * PIECE_CHARS
-_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 @dataclass(slots=True)
 class Pieces:
-    """Consecutive lines of one pipe as the inside of JSON strings; `open_ends` are the indexes that no newline ended."""
+    """Consecutive lines of one pipe as the insides of JSON strings; no newline ended those at `open_ends`."""
 
     escaped: list[bytes] = field(default_factory=list)
     open_ends: list[int] = field(default_factory=list)
@@ -93,7 +92,7 @@ def _cut(text: str) -> list[str]:
 
 
 def _escape(texts: list[str]) -> list[bytes]:
-    # One call for all of them. Inside a JSON string every quote has a backslash before it, so `","` stands only between.
+    # One call for all. Inside a JSON string every quote has a backslash before it, so `","` stands only between two.
     return msgspec.json.encode(texts)[2:-2].split(b'","') if texts else []
 
 

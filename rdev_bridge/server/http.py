@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from rdev_bridge.server.limits import Limits
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
     from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 
 
 class Connection(H11Protocol):
-    """uvicorn's HTTP/1.1 connection, with what it lacks: a time limit on a request's head, and a way to cut a reader off."""
+    """uvicorn's HTTP/1.1 connection, with a time limit on a request's head, and a way to cut a reader off."""
 
     limits = Limits()
 
@@ -50,14 +51,17 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """uvicorn's, with the error's shape."""
         body = json.dumps({"error": {"message": f"{msg} (a head may have {self.limits.head_bytes} bytes)"}}).encode()
-        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(head % len(body) + body)
+        if self._between_requests():
+            head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            self.transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
         self.transport.close()
 
+    def _between_requests(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn declares it too narrowly
+        return cycle is None or cycle.response_complete
+
     def _time_head(self) -> None:
-        reads_head = self.cycle is None or self.cycle.response_complete
-        if not reads_head:
+        if not self._between_requests():
             self._stop_timer()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(self.limits.head_s, self._abort)
@@ -92,7 +96,7 @@ class HttpServer(uvicorn.Server):
 def http_server(app: ASGIApp, limits: Limits, on_listening: Callable[[], None]) -> HttpServer:
     """`app` behind uvicorn, not yet listening."""
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # starlette and uvicorn each have their own words for ASGI
+        app,
         http=type("LimitedConnection", (Connection,), {"limits": limits}),
         loop="asyncio",
         ws="none",

@@ -65,7 +65,7 @@ class Gate:
         return self.beyond_loopback and _is_address(name)
 
     def allows_page(self, headers: Mapping[str, str]) -> bool:
-        """Whether a browser's page may ask: a page of the same origin, one that the user vouched for, or no page at all.
+        """Whether this page may ask: one of the same origin, one that the user vouched for, or no page at all.
 
         `Sec-Fetch-Site` is the browser's own word, which no page can forge; it also holds behind a proxy that rewrites
         Host.
@@ -97,7 +97,7 @@ def _is_address(name: str) -> bool:
 
 @dataclass(slots=True)
 class Ticket:
-    """A browser's leave to read one stream without the key. It lives while a stream is open with it, and a while after."""
+    """A browser's leave to read one stream without the key; it lives while one is open, and a while after."""
 
     token: str
     expires_s: float

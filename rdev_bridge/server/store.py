@@ -1,4 +1,4 @@
-"""The server's files outside of journals: its own store, its key, the address that bridges look up. All 0600 in 0700."""
+"""The server's files: its own store, its key, the address that bridges look up. All 0600 in 0700."""
 
 from __future__ import annotations
 

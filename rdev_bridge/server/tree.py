@@ -37,7 +37,7 @@ class Tree:
 
 
 async def end(tree: Tree, grace_s: float) -> bool:
-    """TERM to all, KILL after `grace_s` to those that stay; True once none is left, False where one cannot be killed."""
+    """TERM to all, KILL after `grace_s` to those that stay; True once none is left, False if one cannot be killed."""
     deadline = time.monotonic() + grace_s
     told: set[int] = set()
     pause_s = 0.01
