@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _watch(args: argparse.Namespace) -> int:
     from rdev_bridge.app import App
+    from rdev_bridge.cli.jsonl import JsonlFace
+    from rdev_bridge.cli.terminal import TerminalFace
     from rdev_bridge.cli.watch_face import WatchFace
     from rdev_bridge.cli.watch_session import WatchSession
     from rdev_bridge.settings import find_root
@@ -63,9 +65,8 @@ async def _watch(args: argparse.Namespace) -> int:
             face.say(str(error))
 
     form = "jsonl" if args.output == "jsonl" else "status" if _is_terminal() else "plain"
-    face = WatchFace(
-        name, folder, form, clear=args.clear, on_idle=lambda: session.idle(), on_gone=lambda: session.gone()
-    )
+    printer = (JsonlFace if form == "jsonl" else TerminalFace)(lambda error: session.gone(error))
+    face = WatchFace(name, folder, form, printer, clear=args.clear, on_idle=lambda: session.idle())
     watcher = WorkspaceWatcher(
         folder, submit=app.runner.submit, notice=lambda notice: session.notice(notice), changed=reread
     )

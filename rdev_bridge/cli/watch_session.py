@@ -44,7 +44,7 @@ class WatchSession:
         """Nothing runs or waits any more."""
         self._idle.set()
 
-    def gone(self) -> None:
+    def gone(self, _: OSError) -> None:
         """Nobody reads our output any more."""
         self._leave(_EXIT_GONE)
 

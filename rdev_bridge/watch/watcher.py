@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _GIT_PATIENCE_S = 30.0
 _GIT_LOOK_S = 0.05
+_NAME_CHARS = 40
 
 
 class NoticeKind(StrEnum):
@@ -74,7 +75,7 @@ class _Entry:
 class WorkspaceWatcher:
     """Watches `folder` between `__aenter__` and `__aexit__`; hears of runs as a `RunObserver`.
 
-    Watches have names; a run belongs to the watch that has its task's name, or that submitted it. `submit` must return
+    Watches have names; a run belongs to the watch of its task or command, or that submitted it. `submit` must return
     at once; what it raises is told. `stale` is told the id of each run that a later change has overtaken, `changed`
     every file that changed and is not ignored, watched or not. `may_start` is asked before anything starts by itself.
     All methods belong to the event loop.
@@ -244,11 +245,12 @@ class WorkspaceWatcher:
             return
         self._told.add(key)
         shown = self._relative(files[0])
+        called = name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
         self._notice(
             WatchNotice(
                 NoticeKind.LOOP,
-                f"{shown}{others} changed while {name} ran and looks like its own output, so it starts no new run; "
+                f"{shown}{others} changed while {called} ran and looks like its own output, so it starts no new run; "
                 "list it in .gitignore if it is one",
                 name,
                 tuple(files),
@@ -306,7 +308,9 @@ class WorkspaceWatcher:
     def _name_of(self, run: Run) -> str | None:
         if run.run_id in self._ours:
             return self._ours[run.run_id]
-        return run.task if run.task in self._entries and run.folder == self.folder else None
+        if run.folder != self.folder:
+            return None
+        return next((name for name, entry in self._entries.items() if _is_of(run, entry.watch.request)), None)
 
     def _real(self, path: Path) -> str | None:
         """`path` with links resolved where that stays in the workspace; None for a file outside of it."""
@@ -324,6 +328,12 @@ class WorkspaceWatcher:
     def _moment_s(self, epoch_s: float) -> float:
         """A moment of the wall clock on the loop's clock; never in the future."""
         return self._loop.time() - max(0.0, time.time() - epoch_s)
+
+
+def _is_of(run: Run, request: RunRequest) -> bool:
+    if request.task is not None:
+        return run.task == request.task.name
+    return run.task is None and run.command == request.command
 
 
 def _policy(entry: _Entry) -> BusyPolicy | None:

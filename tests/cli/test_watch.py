@@ -1,0 +1,207 @@
+"""`rdev-bridge watch` as a person uses it: the real program, on a real terminal and on pipes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from tests.support.wait import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROGRAM = [sys.executable, "-m", "rdev_bridge", "watch"]
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "a.txt").write_text("one\n")
+    return folder
+
+
+@pytest.fixture
+def terminal(work: Path) -> Iterator[Callable[..., pexpect.spawn]]:
+    children = []
+
+    def start(*words: str) -> pexpect.spawn:
+        child = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], *words], cwd=str(work), encoding="utf-8", timeout=30,
+                              dimensions=(24, 120))  # fmt: skip
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.close(force=True)
+
+
+@pytest.fixture
+def piped(work: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen([*PROGRAM, *words], cwd=work, text=True, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()  # the end of every test but a failing one came long before
+        process.communicate()
+
+
+def code_of(child: pexpect.spawn) -> int | None:
+    child.expect(pexpect.EOF)
+    child.close()
+    return child.exitstatus
+
+
+def test_it_runs_at_once_and_after_a_change(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    child = terminal("--", "cat a.txt")
+    child.expect_exact("one")
+    child.expect("passed in .* waits for changes")
+    (work / "a.txt").write_text("two\n")
+    child.expect_exact("a.txt changed")
+    child.expect_exact("two")
+    child.expect("passed in")
+    child.send("q")
+    assert code_of(child) == 0
+
+
+def test_the_keys(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    child = terminal("--", "echo be''gun; sleep 60")
+    child.expect_exact("begun")
+    child.send("c")
+    child.expect("was cancelled")
+    child.send("r")
+    child.expect_exact("begun")
+    child.send("p")
+    (work / "a.txt").write_text("two\n")
+    child.send("c")
+    child.expect("paused, files changed")
+    child.send("p")
+    child.expect_exact("a.txt changed")
+    child.expect_exact("begun")
+    child.send("q")
+    assert code_of(child) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_gives_the_terminal_back(
+    work: Path, terminal: Callable[..., pexpect.spawn], number: signal.Signals, code: int
+) -> None:
+    child = terminal("--", "echo $$ > pid.tmp; mv pid.tmp pid; exec sleep 60")
+    eventually((work / "pid").exists, what="the command's start")
+    pid = int((work / "pid").read_text())
+    child.kill(number)
+    assert code_of(child) == code
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_task_and_its_own_patterns(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    (work / "rdev.toml").write_text('[tasks.show]\ncommand = "cat a.txt"\nwatch = ["a.*"]\n')
+    child = terminal("show")
+    child.expect_exact("one")
+    child.expect("show passed in .* waits for changes")
+    (work / "b.txt").write_text("other\n")
+    (work / "a.txt").write_text("two\n")
+    child.expect_exact("a.txt changed")
+    assert "b.txt" not in child.before
+    child.expect_exact("two")
+    child.send("q")
+    assert code_of(child) == 0
+
+
+def test_plain_lines_without_a_terminal(work: Path, piped: Callable[..., subprocess.Popen[str]]) -> None:
+    process = piped("--on", "*.txt", "--", "cat", "a.txt")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "one\n"
+    said = iter(process.stderr.readline, "")
+    assert any("passed in" in line and "waits for changes" in line for line in said)
+    (work / "b.py").write_text("x")
+    (work / "a.txt").write_text("two\n")
+    assert process.stdout.readline() == "two\n"
+    line = next(said)
+    assert "a.txt changed" in line
+    assert "b.py" not in line
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert "\x1b" not in process.stdout.read() + process.stderr.read()
+
+
+def test_jsonl_is_one_object_a_line_and_nothing_else(work: Path, piped: Callable[..., subprocess.Popen[str]]) -> None:
+    process = piped("--output", "jsonl", "--", "cat a.txt; exit 3")
+    assert process.stdout is not None
+    events = (json.loads(line) for line in process.stdout)
+    first = take_run(events)
+    assert first[0]["trigger"] == {"kind": "request"}
+    (work / "a.txt").write_text("two\n")
+    second = take_run(events)
+    assert second[0]["trigger"] == {"kind": "change", "files": [(work / "a.txt").as_uri()]}
+    assert [event["line"] for event in second if event["event"] == "output"] == ["two"]
+    assert second[-1]["run"]["exitCode"] == 3
+    process.terminate()
+    assert process.wait(30) == 143
+
+
+def take_run(events: Iterator[dict]) -> list[dict]:
+    """The events of the next run."""
+    taken = []
+    for event in events:
+        if event["event"] != "connection":
+            taken.append(event)
+        if event["event"] == "runFinished":
+            break
+    return taken
+
+
+def test_a_task_that_formats_its_own_source_does_not_loop(
+    work: Path, piped: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = piped("--", "date +%N >> a.txt; echo made > made.txt")
+    assert process.stderr is not None
+    starts = []
+    for line in iter(process.stderr.readline, ""):
+        if " runs" in line:
+            starts.append(line.rpartition(" runs")[2].strip())
+        if line.startswith("rdev-bridge: a.txt"):
+            assert ".gitignore" in line
+            (work / "b.txt").write_text("by the user\n")
+        if "b.txt changed" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert starts == ["", ": a.txt changed", ": b.txt changed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "say what to run"),
+        (["--"], "nothing to run"),
+        (["nope"], "no task 'nope'"),
+        (["--on", "../x", "--", "true"], "'../x' leaves the workspace"),
+    ],
+)
+def test_bad_usage_says_what_to_do(work: Path, words: list[str], said: str) -> None:
+    done = subprocess.run([*PROGRAM, *words], cwd=work, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
