@@ -77,11 +77,15 @@ exit $c
 """
 
 # Members are looked up afresh in each round, because new ones may appear while the old ones die. A zombie is dead.
+# A folder that this makes itself waits for a command that may never come; those of former days are cleared away.
 _CANCEL = """\
 d=${{TMPDIR:-/tmp}}/rdev-{token}
 p= b=
 if mkdir -m 700 "$d" 2>/dev/null; then
   : >"$d/cancelled"
+  for f in "${{TMPDIR:-/tmp}}"/rdev-*/cancelled; do
+    [ -z "$(find "$f" -mtime +0 2>/dev/null)" ] || rm -rf "${{f%/cancelled}}"
+  done
 else
   n=0
   while [ -d "$d" ] && [ ! -s "$d/pid" ] && [ ! -e "$d/cancelled" ] && [ $n -lt 20 ]; do

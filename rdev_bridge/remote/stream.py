@@ -87,6 +87,9 @@ class Follower:
             request.extensions["timeout"] = {"connect": 10.0, "read": None, "write": 30.0, "pool": None}
             async with asyncio.timeout(resume.policy.silence_s):
                 response = await endpoint.client.send(request, stream=True)
+        except httpx.LocalProtocolError:
+            yield GiveUp("the connection broke, and the server's last event id cannot be sent back in a header")
+            return
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             reason = "the server does not answer" if isinstance(error, TimeoutError) else why(error)
             yield GiveUp(reason) if is_untrusted(error) else resume.unreachable(time.monotonic(), reason)

@@ -130,6 +130,19 @@ def test_cancelled_before_it_began(shell: list[str], tmp_path: Path) -> None:
     assert not list(tmp_path.glob("rdev-*"))
 
 
+def test_what_waits_for_a_command_that_never_comes_is_cleared_away_the_next_day(
+    shell: list[str], tmp_path: Path
+) -> None:
+    other, running = "1" * 32, tmp_path / "rdev-running"
+    run(shell, cancel_script(other, 0.0), tmp_path)
+    running.mkdir()
+    (running / "pid").write_text("1 1\n")
+    for path in (tmp_path / f"rdev-{other}" / "cancelled", running / "pid", running):
+        os.utime(path, (0, 0))
+    run(shell, cancel_script(TOKEN, 0.0), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("rdev-*")) == sorted([f"rdev-{TOKEN}", "rdev-running"])
+
+
 def test_a_stale_folder_does_not_kill_a_stranger_with_the_same_number(shell: list[str], tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:

@@ -16,9 +16,12 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -68,12 +71,17 @@ class ForeignServer:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.commands: dict[str, Command] = {}
         self.port = 0
+        self.tmp = Path(tempfile.mkdtemp(prefix="foreign-"))
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def folders_left(self) -> list[str]:
+        """What commands and cancels have left in this server's TMPDIR."""
+        return sorted(path.name for path in self.tmp.iterdir())
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
@@ -92,6 +100,7 @@ class ForeignServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        shutil.rmtree(self.tmp, ignore_errors=True)
 
     # -- HTTP
 
@@ -190,6 +199,7 @@ class ForeignServer:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=self.cwd,
+            env=dict(os.environ, TMPDIR=str(self.tmp)),
             limit=64 * 1024 * 1024,
             start_new_session=self.new_group,
         )

@@ -1,0 +1,188 @@
+"""The embedded server: found or started, shared, gone by itself, and replaced when it died."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdev_bridge import places
+from rdev_bridge.errors import RdevError
+from rdev_bridge.model import EmbeddedServer, Target
+from rdev_bridge.remote.connect import Connector, open_server
+from rdev_bridge.remote.embedded import Lease
+from rdev_bridge.remote.items import CommandSpec, Completed, OutputArrived, StreamLost
+from tests.remote.desk import QUICK, Followed, gather
+from tests.support.wait import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat_line = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat_line.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def process_text(pid: int) -> str:
+    """What anyone may see of a process, and its environment."""
+    return Path(f"/proc/{pid}/cmdline").read_text() + Path(f"/proc/{pid}/environ").read_text()
+
+
+def address(folder: Path) -> dict[str, object]:
+    read: dict[str, object] = json.loads((places.runtime_dir(folder) / "address.json").read_text())
+    return read
+
+
+def server_pid(folder: Path) -> int:
+    pid = address(folder)["pid"]
+    assert isinstance(pid, int)
+    return pid
+
+
+def here(folder: Path) -> Connector:
+    return open_server(Target(EmbeddedServer(folder), folder.name), policy=QUICK)
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> AsyncIterator[Path]:
+    """A workspace; its server must be gone by itself at the end."""
+    folder = tmp_path / "my work"
+    folder.mkdir()
+    yield folder
+    file = places.runtime_dir(folder) / "address.json"
+    await eventually_async(lambda: not file.exists(), what="the server's leaving")
+
+
+async def test_started_used_and_gone(folder: Path) -> None:
+    async with here(folder) as connector:
+        pid = server_pid(folder)
+        command = await connector.start(CommandSpec('pwd; echo "$A"; env | grep -c ^RDEV_; exit 3', env={"A": "b"}))
+        followed = await gather(command.follow(None))
+        assert followed.lines == [("stdout", str(folder)), ("stdout", "b"), ("stdout", "0")]
+        assert isinstance(followed.end, Completed)
+        assert followed.end.exit_code == 3
+    await eventually_async(lambda: not is_alive(pid), what="the server's end")
+
+
+async def test_many_bridges_at_once_share_one(folder: Path) -> None:
+    connectors = [here(folder) for _ in range(5)]
+    await asyncio.gather(*(one.__aenter__() for one in connectors))
+    try:
+        assert len({str(one.api.events_url("x")) for one in connectors}) == 1
+        answers = await asyncio.gather(*(one.ask("echo $PPID") for one in connectors))
+        assert {answer.stdout for answer in answers} == {f"{server_pid(folder)}\n"}
+    finally:
+        for one in connectors:
+            await one.aclose()
+
+
+async def test_one_that_comes_while_the_server_leaves_gets_a_server_that_stays(folder: Path) -> None:
+    for _ in range(3):
+        async with here(folder):
+            pid = server_pid(folder)
+        await gone_or_leaving(folder, pid)
+        async with here(folder) as connector:
+            assert (await connector.ask("echo hello")).stdout == "hello\n"
+
+
+async def gone_or_leaving(folder: Path, pid: int) -> None:
+    await eventually_async(lambda: not (is_alive(pid) and address_exists(folder)), what="the leaving")
+
+
+def address_exists(folder: Path) -> bool:
+    return (places.runtime_dir(folder) / "address.json").exists()
+
+
+async def test_what_is_private_is_private(folder: Path) -> None:
+    async with here(folder) as connector:
+        runtime = places.runtime_dir(folder)
+        assert stat.S_IMODE(runtime.stat().st_mode) == 0o700
+        for file in runtime.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        key = str(address(folder)["key"])
+        assert key not in process_text(server_pid(folder))
+        assert key not in repr(connector)
+        lease = connector._lease
+        assert lease is not None
+        assert key not in repr(await lease.find(os.environ))
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [b"", b"nonsense", b"{}", b'{"url":"http://127.0.0.1:1","project":"x","pid":1,"key":"k","version":"0"}'],
+    ids=["empty", "not JSON", "no fields", "nobody there"],
+)
+async def test_a_stale_address_is_replaced(folder: Path, stale: bytes) -> None:
+    (places.runtime_dir(folder) / "address.json").write_bytes(stale)
+    async with here(folder) as connector:
+        assert (await connector.ask("echo hello")).stdout == "hello\n"
+
+
+async def test_killed_in_the_middle_the_run_is_lost_and_said_once(folder: Path) -> None:
+    async with here(folder) as connector:
+        pid = server_pid(folder)
+        command = await connector.start(CommandSpec("echo before; exec sleep 1000"))
+        followed = Followed()
+        async with asyncio.timeout(60):
+            async for item in command.follow(None):
+                followed.note(item)
+                if isinstance(item, OutputArrived):
+                    os.kill(pid, signal.SIGKILL)
+        assert followed.lines == [("stdout", "before")]
+        assert isinstance(followed.end, StreamLost)
+        assert server_pid(folder) != pid
+        assert (await connector.ask("echo again")).stdout == "again\n"
+
+
+async def test_a_finished_run_can_be_read_from_a_later_server(folder: Path) -> None:
+    async with here(folder) as connector:
+        command = await connector.start(CommandSpec("echo kept; exit 4"))
+        await gather(command.follow(None))
+        os.kill(server_pid(folder), signal.SIGKILL)
+    async with here(folder) as connector:
+        followed = await gather(connector.adopt(command.binding).follow(None))
+    assert followed.lines == [("stdout", "kept")]
+    assert isinstance(followed.end, Completed)
+    assert followed.end.exit_code == 4
+
+
+async def test_cancel_there(folder: Path) -> None:
+    text = "trap '' TERM; sleep 1000 & setsid sleep 1001 & echo $! ready; while :; do sleep 0.2; done"
+    async with here(folder) as connector:
+        command = await connector.start(CommandSpec(text))
+        followed, escaped = Followed(), 0
+        async with asyncio.timeout(60):
+            async for item in command.follow(None):
+                followed.note(item)
+                if isinstance(item, OutputArrived) and not escaped:
+                    escaped = int(followed.lines[0][1].split()[0])
+                    assert (await command.cancel(0.2)).dead
+                    assert not is_alive(escaped)
+        assert isinstance(followed.end, Completed)
+        assert (await command.cancel(0.2)).dead
+        assert (await connector.adopt(command.binding).cancel(0.2)).dead
+
+
+async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+    state = places.workspace_state_dir(folder)
+    (state.parent.parent / "server").write_text("in the way")
+    with pytest.raises(RdevError, match="did not start"):
+        async with here(folder):
+            pass
+    (state.parent.parent / "server").unlink()
+
+
+async def test_a_lease_alone_keeps_nothing_open(folder: Path) -> None:
+    lease = await Lease.take(folder)
+    lease.release()
+    assert not address_exists(folder)
