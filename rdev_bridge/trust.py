@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from rdev_bridge import places
+from rdev_bridge.core.shown import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,6 @@ def changes(before: bytes, after: bytes) -> list[str]:
     """
     old, new = (content.decode("utf-8", "backslashreplace").split("\n") for content in (before, after))
     return [visible(line) for line in difflib.unified_diff(old, new, "trusted", "now", n=2, lineterm="")]
-
-
-def visible(text: str) -> str:
-    """`text` with every character that does not print (controls, bidi marks, odd blanks) escaped; tabs stay."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _folder() -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rdev_bridge import __version__
+from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -50,36 +51,55 @@ SUBCOMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser, name = _parser_for(words)
     try:
-        args = parser.parse_args(words)
-        module = importlib.import_module(SUBCOMMANDS[name].module) if name else None
-        if module is None:
-            parser.print_help()
-            return EXIT_USAGE
-        code: int = module.run(args)
+        code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere, quietly
         return EXIT_GONE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except UsageError as error:
-        print(f"rdev-bridge: {error}", file=sys.stderr)
+    except (UsageError, RdevError) as error:
+        lines = (visible(line) for line in str(error).splitlines())  # it may quote a stranger's file
+        print(f"rdev-bridge: {' '.join(lines)}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    parser, name = _parser_for(words)
+    if name is None:
+        parser.parse_args([word for word in words if word.startswith("-")])
+        parser.print_help(sys.stderr)
         return EXIT_USAGE
-    except RdevError as error:
-        print(f"rdev-bridge: {error}", file=sys.stderr)
-        return EXIT_FAILED
+    args = parser.parse_args(words)
+    code: int = importlib.import_module(SUBCOMMANDS[name].module).run(args)
     return code
 
 
 def _parser_for(words: Sequence[str]) -> tuple[argparse.ArgumentParser, str | None]:
-    parser = argparse.ArgumentParser(prog="rdev-bridge", description="Run tasks on a remote development server.")
+    """A parser that knows the options of the subcommand in `words` alone. Raises UsageError for an unknown one."""
+    parser = argparse.ArgumentParser(
+        prog="rdev-bridge",
+        description="Run tasks on a remote development server, from the terminal and from any editor.",
+        epilog="rdev-bridge COMMAND --help tells more. With nothing configured, everything works on this machine.",
+    )
     parser.add_argument("--version", action="version", version=f"rdev-bridge {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     chosen = next((word for word in words if not word.startswith("-")), None)
+    if chosen is not None and chosen not in SUBCOMMANDS:
+        from rdev_bridge.settings.values import nearest
+
+        hint = nearest(chosen, SUBCOMMANDS) or "; `rdev-bridge --help` lists them"
+        raise UsageError(f"there is no command {chosen!r}{hint}")
     for name, entry in SUBCOMMANDS.items():
-        command = commands.add_parser(name, help=entry.summary, description=entry.summary)
+        command = commands.add_parser(name, help=entry.summary, description=_sentence(entry.summary))
         if name == chosen:
             importlib.import_module(entry.module).add_arguments(command)
-    return parser, chosen if chosen in SUBCOMMANDS else None
+    return parser, chosen
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rdev_bridge import places, trust
+from rdev_bridge.core.shown import visible
 from rdev_bridge.settings import load_workspace
 
 if TYPE_CHECKING:
@@ -92,4 +93,4 @@ def test_changes_hide_nothing_and_steer_nothing() -> None:
     shown = "\n".join(lines)
     assert "+\\x1b]0;x\\x07" in shown
     assert all(c.isprintable() or c in "\t\n" for c in shown)
-    assert trust.visible("ok \u202e\u2066\x9b\t") == "ok \\u202e\\u2066\\x9b\t"
+    assert visible("ok \u202e\u2066\x9b\t") == "ok \\u202e\\u2066\\x9b\t"
