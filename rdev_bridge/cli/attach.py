@@ -38,9 +38,10 @@ async def _attach(args: argparse.Namespace) -> int:
     from rdev_bridge.cli.foreground import Foreground
     from rdev_bridge.runs.store import find_run
 
-    app = App([options.root_of(args)], os.environ)
+    root = options.root_of(args)
+    app = App([root], os.environ)
     folder, _ = find_run(args.run, app.stores())
-    foreground = Foreground(lets_go=args.no_cancel)
+    foreground = Foreground(root, lets_go=args.no_cancel)
     face = options.face_for(args, foreground.broken)
     face.mark_of = app.runner.mark_of
     seq = 0 if args.all else args.seq

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.cli.terminal import say
@@ -12,6 +15,7 @@ from rdev_bridge.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rdev_bridge.model import Run
     from rdev_bridge.runs.runner import Runner
@@ -24,11 +28,12 @@ class Foreground:
     """Waits for one run. The first signal cancels it, a second one leaves at once.
 
     When nobody reads our stdout any more the run is cancelled too, and we end as SIGPIPE would have ended us.
-    `lets_go`: a signal leaves the run alone.
+    `folder` is the workspace. `lets_go`: a signal leaves the run alone.
     """
 
-    def __init__(self, *, lets_go: bool = False) -> None:
-        self._lets_go = lets_go
+    def __init__(self, folder: Path, *, lets_go: bool = False) -> None:
+        self._folder, self._lets_go = folder, lets_go
+        self._run_id = ""
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._cancel: Callable[[], object] = lambda: None
         self._exit_code: int | None = None
@@ -43,7 +48,10 @@ class Foreground:
 
     async def until_over(self, runner: Runner, run_id: str) -> int:
         """The exit code of the run, or of the signal that ended it."""
+        self._run_id = run_id
         self._cancel = lambda: runner.cancel(run_id)
+        if self._lets_go:
+            runner.detach(run_id)
         if self._exit_code is not None:
             self._cancel()
         loop = asyncio.get_running_loop()
@@ -71,7 +79,15 @@ class Foreground:
             say("cancelling…")
             self._cancel()
         else:
+            self._leave_to_another()
             os._exit(code)
+
+    def _leave_to_another(self) -> None:
+        """A process of its own sees to the end of the run, since we cannot wait for it."""
+        argv = [sys.executable, "-P", "-m", "rdev_bridge", "cancel", "-C", str(self._folder), self._run_id]
+        nothing = subprocess.DEVNULL
+        with contextlib.suppress(OSError):
+            subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
 
     def _code_of(self, run: Run, runner: Runner) -> int:
         if run.outcome in (Outcome.LOST, Outcome.ERROR):

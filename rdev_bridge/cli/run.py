@@ -51,7 +51,7 @@ async def _run(args: argparse.Namespace) -> int:
     request = request_for(args, folder, options.here_of(args), app)
     if args.detach:
         return await _detach(app, request)
-    foreground = Foreground()
+    foreground = Foreground(folder)
     face = options.face_for(args, foreground.broken)
     face.mark_of = app.runner.mark_of
     app.observers.append(face)

@@ -107,10 +107,7 @@ async def end_elsewhere(runner: Runner, run_id: str) -> Run:
     if stored.state is RunState.FINISHED:
         return stored.to_run(folder.log_path)
     if not folder.is_owned():
-        await attach(runner, folder.run_id, None, Audience())
-        live = runner.live[folder.run_id]
-        live.end(Outcome.CANCELLED)
-        return await live.wait()
+        return await _take_to_the_end(runner, folder.run_id)
     if stored.binding is None:
         raise RdevError(
             f"{folder.run_id} has not started yet, and waits in another bridge; cancel it there", reason="notStarted"
@@ -121,16 +118,27 @@ async def end_elsewhere(runner: Runner, run_id: str) -> Run:
     result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
     if not result.dead:
         raise RdevError(f"{folder.run_id} may still be running: {result.message}", reason="notDead")
-    return await _told_by_owner(folder, stored, folder.log_path)
+    return await _told_by_owner(runner, folder, stored)
 
 
-async def _told_by_owner(folder: RunFolder, stored: StoredRun, log_path: Path) -> Run:
+async def _told_by_owner(runner: Runner, folder: RunFolder, stored: StoredRun) -> Run:
+    """The last word of the run's owner; where the owner is gone by now, ours."""
     for _ in range(int(_OWNER_PATIENCE_S / _LOOK_S)):
         stored = folder.load() or stored
         if stored.state is RunState.FINISHED:
             break
+        if not folder.is_owned():
+            return await _take_to_the_end(runner, folder.run_id)
         await asyncio.sleep(_LOOK_S)
-    return stored.to_run(log_path)
+    return stored.to_run(folder.log_path)
+
+
+async def _take_to_the_end(runner: Runner, run_id: str) -> Run:
+    """Take over a run that was left behind, and end it; nobody listens to what it still says."""
+    await attach(runner, run_id, None, Audience())
+    live = runner.live[run_id]
+    live.end(Outcome.CANCELLED)
+    return await live.wait()
 
 
 def _time_left_s(stored: StoredRun) -> float | None:

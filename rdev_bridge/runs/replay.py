@@ -134,7 +134,7 @@ def _cut_all(chunks: Sequence[Chunk], offset: int) -> tuple[list[Chunk], list[Ch
     after: list[Chunk] = []
     at = 0
     for chunk, data in zip(chunks, pack(chunks)[0], strict=True):
-        head, tail = cut(chunk, data, min(max(offset - at, 0), len(data)))
+        head, tail = (Chunk(chunk.stream, []), chunk) if after else cut(chunk, data, min(offset - at, len(data)))
         before += [head] if head.lines else []
         after += [tail] if tail.lines else []
         at += len(data)

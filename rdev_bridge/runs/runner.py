@@ -88,6 +88,12 @@ class Runner:
             return True
         return live.end(Outcome.CANCELLED)
 
+    def detach(self, run_id: str) -> None:
+        """Let this run go on when the bridge ends."""
+        live = self.live.get(run_id)
+        if live is not None:
+            live.on_client_exit = OnClientExit.DETACH
+
     def runs(self) -> list[Run]:
         """Every run of the open folders, newest first."""
         found = {
@@ -174,7 +180,7 @@ class Runner:
         for live in list(self.live.values()):
             if live.task is None and live.line is not None:
                 self._drop(live, Outcome.CANCELLED)
-            elif live.on_client_exit is OnClientExit.CANCEL or live.binding is None:
+            elif live.folder.is_mine and (live.on_client_exit is OnClientExit.CANCEL or live.binding is None):
                 live.end(Outcome.CANCELLED, grace_s)
         tasks = [live.task for live in self.live.values() if live.task is not None and live.wanted_end]
         if tasks:
