@@ -84,7 +84,8 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str]:
     if state.last is None or state.last.outcome is None:
         return "·", "0", f"{name} waits for changes; {KEYS}"
     mark, colour = _MARKS.get(state.last.outcome, ("!", "35"))
-    return mark, colour, f"{name} {result(state.last)}; waits for changes; {KEYS}"
+    since = "; files changed since" if state.last.stale else ""
+    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes; {KEYS}"
 
 
 class StatusLine:

@@ -68,7 +68,11 @@ async def _watch(args: argparse.Namespace) -> int:
     printer = (JsonlFace if form == "jsonl" else TerminalFace)(lambda error: session.gone(error))
     face = WatchFace(name, folder, form, printer, clear=args.clear, on_idle=lambda: session.idle())
     watcher = WorkspaceWatcher(
-        folder, submit=app.runner.submit, notice=lambda notice: session.notice(notice), changed=reread
+        folder,
+        submit=app.runner.submit,
+        notice=lambda notice: session.notice(notice),
+        stale=lambda run_id: session.stale(run_id),
+        changed=reread,
     )
     watcher.set_watches(_watches(name, request, args.on))
     app.observers += [watcher, face]

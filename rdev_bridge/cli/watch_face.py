@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli.status_line import StatusLine, WatchState, result, shortened
@@ -56,6 +57,12 @@ class WatchFace:
             self.draw()
         else:
             print(f"rdev-bridge: {text}", file=sys.stderr, flush=True)
+
+    def mark_stale(self, run_id: str) -> None:
+        """Files changed after this run began."""
+        if self.state.last is not None and self.state.last.run_id == run_id:
+            self.state.last = replace(self.state.last, stale=True)
+            self.draw()
 
     def close(self) -> None:
         """Leave the terminal with the cursor at the start of an empty line."""

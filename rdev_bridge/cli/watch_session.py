@@ -13,7 +13,7 @@ from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
-    from rdev_bridge.model import RunRequest
+    from rdev_bridge.model import Run, RunRequest
     from rdev_bridge.watch.watcher import WatchNotice, WorkspaceWatcher
 
 _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -29,6 +29,7 @@ class _Submission(Protocol):
 class _Runner(Protocol):
     def submit(self, request: RunRequest) -> _Submission: ...
     def cancel(self, run_id: str) -> bool: ...
+    def mark_stale(self, run_id: str) -> Run | None: ...
 
 
 class WatchSession:
@@ -51,6 +52,11 @@ class WatchSession:
     def notice(self, notice: WatchNotice) -> None:
         """The watcher has something to say."""
         self._face.say(notice.message)
+
+    def stale(self, run_id: str) -> None:
+        """Files changed after this run began."""
+        self._runner.mark_stale(run_id)
+        self._face.mark_stale(run_id)
 
     async def run(self) -> int:
         """Watch until the user leaves; returns the exit code. Every run is over by then."""

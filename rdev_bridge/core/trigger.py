@@ -135,10 +135,10 @@ class Triggers:
         """
         task = self._tasks.setdefault(name, _Task())
         verdict = self._judge(name, task, change)
-        if verdict is not Verdict.COUNTS:
+        if verdict is Verdict.MADE_BY_RUN:
             return verdict, []
-        stale, task.fresh = task.fresh, []
-        if starts:
+        stale, task.fresh = task.fresh, []  # also of a change held to be its own: it may have been the user's after all
+        if starts and verdict is Verdict.COUNTS:
             # A file that is gone may be half of a save that renames.
             task.settling.add(change.path, now_s, quick=not change.gone)
             task.causes.update(*(span.lineage for span in self._spans.values() if span.covers(change)))

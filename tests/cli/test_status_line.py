@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_a_result_in_words(run: Run, words: str) -> None:
         (WatchState("t", running_since_s=88.0, cancelling=True), "●", "cancelling t, 12 s"),
         (WatchState("t", paused=True, changed=True), "‖", "t paused, files changed"),
         (WatchState("t", last=ended(Outcome.SUCCEEDED, duration_ms=100)), "✓", "t passed in 0.1 s; waits for changes"),
+        (WatchState("t", last=replace(ended(Outcome.SUCCEEDED), stale=True)), "✓", "t passed; files changed since; "),
         (WatchState("t", last=ended(Outcome.FAILED, exit_code=1)), "✗", "t failed (exit 1); waits"),
         (WatchState("t", running_since_s=99.0, last=ended(Outcome.FAILED, exit_code=1)), "●", "last failed (exit 1)"),
     ],

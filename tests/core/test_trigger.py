@@ -179,6 +179,9 @@ def test_runs_become_stale_once() -> None:
     triggers.run_started("r2", "t", 4.0)
     assert triggers.changed("t", change(B, 4.5, made=True), 4.5) == (MADE, []), "its own product"
     assert triggers.changed("t", change(A, 4.5), 4.5) == (COUNTS, ["r2"])
+    triggers.run_ended("r2", 5.0, superseded=False)
+    triggers.run_started("r3", "t", 6.0)
+    assert triggers.changed("t", change(A, 6.5), 6.5) == (LOOP, ["r3"]), "it may have been the user"
 
 
 def test_a_task_not_watched_or_forgotten_starts_nothing() -> None:
