@@ -155,6 +155,14 @@ class Connector:
             await asyncio.shield(command.cancel(0.0))
             raise
 
+    async def begin(self, script: str) -> None:
+        """Start a small script that ends by itself and may run twice. How it ends must show elsewhere.
+
+        Raises RdevError where it is not known to have been started.
+        """
+        text, token = plain_text(CommandSpec(script)), secrets.token_hex(16)
+        await (self._start_here(text, token) if self._lease else self.api.start(text, token))
+
     async def _ask_plainly(self, text: str, timeout_s: float) -> ShellAnswer:
         token = secrets.token_hex(16)
         try:

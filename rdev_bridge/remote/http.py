@@ -6,11 +6,13 @@ import ipaddress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from rdev_bridge import __version__
 from rdev_bridge.errors import RdevError, SettingsError
+from rdev_bridge.remote.transport import StreamTransport
 
 if TYPE_CHECKING:
     from rdev_bridge.model import Secret
@@ -73,11 +75,13 @@ def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
     headers = {"User-Agent": f"rdev-bridge/{__version__}", "Accept-Encoding": "identity"}
     if key is not None:
         headers["X-API-Key"] = key.reveal()
+    by_proxy = not is_loopback(origin.host) and origin.scheme in getproxies() and not proxy_bypass(origin.host)
+    tls = httpx.create_ssl_context() if origin.scheme == "https" and not by_proxy else None
     return httpx.AsyncClient(
         headers=headers,
         timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
-        trust_env=not is_loopback(origin.host),
+        transport=None if by_proxy else StreamTransport(tls),
+        trust_env=by_proxy,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a browser's ticket is none of our business
     )
