@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,4 +20,6 @@ def run(args: argparse.Namespace) -> int:
     del args
     from rdev_bridge.editor.daemon import serve
 
+    if sys.stdin.isatty():
+        print("rdev-bridge lsp talks to editors, not to people; Ctrl-C ends it", file=sys.stderr)
     os._exit(serve(dict(os.environ)))

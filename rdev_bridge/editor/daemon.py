@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # LSP clients kill a server that takes longer; reliability.md gives 2 s for everything.
-_CLOSE_S = 1.4
-_DRAIN_S = 0.3
+_CLOSE_S = 1.3
+_DRAIN_S = 0.2
 _ERROR = 1  # MessageType
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.editor.face import EditorFace
 from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, problem_to_lsp, settings_diagnostic
+from rdev_bridge.editor.features.runs import run_for_editor
 from rdev_bridge.editor.features.settings_file import SettingsWatch
 from rdev_bridge.editor.features.trust import TrustQuestion
 from rdev_bridge.editor.peer import Unanswered
@@ -46,7 +47,7 @@ class Session:
             submit=self.submit,
             is_trusted=self.is_trusted,
             notice=self._notice,
-            stale=lambda _: None,
+            stale=self._overtaken,
             untrusted=self.trust.ask_once,
         )
         self.diagnostics = DiagnosticsPublisher(peer)
@@ -180,6 +181,12 @@ class Session:
         await self.watching.trust_changed()
         self.tasks_changed()
         return self.is_trusted(folder)
+
+    def _overtaken(self, run_id: str) -> None:
+        """A file of the run's task changed after it began: what it says is about yesterday's files."""
+        run = self.app.runner.mark_stale(run_id)
+        if run is not None and self.client.rdev:
+            self.peer.notify("rdev/runStale", {"run": run_for_editor(run)})
 
     def _notice(self, notice: WatchNotice) -> None:
         self.peer.notify("window/showMessage", {"type": _WARNING, "message": notice.message})

@@ -49,6 +49,18 @@ def test_a_save_runs_the_task_once_in_a_trusted_workspace(folder: Path) -> None:
         assert editor.output_of(started["run"]["runId"])[0] == ["two"]
 
 
+def test_a_run_that_a_change_has_overtaken_is_said_to_be_stale(folder: Path) -> None:
+    with Editor(folder, ignored=(*QUIET, "rdev/output")) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
+        run_id = editor.call("rdev/run", {"task": "check"})["runId"]
+        editor.expect("rdev/runStarted")
+        editor.expect("rdev/runFinished")
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert editor.expect("rdev/runStale")["run"]["runId"] == run_id
+        editor.expect("rdev/runStarted")
+        editor.expect("rdev/runFinished")
+
+
 def test_a_change_from_outside_runs_it_too(folder: Path) -> None:
     with Editor(folder, ignored=QUIET) as editor:
         editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
