@@ -1,0 +1,316 @@
+"""The runner in one process, with the real embedded server: turns, dependencies, ends, and what observers are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdev_bridge.app import App
+from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.model import (
+    BusyPolicy,
+    Connection,
+    Disposition,
+    OnClientExit,
+    Outcome,
+    Run,
+    RunRequest,
+    RunState,
+    Trigger,
+    TriggerKind,
+)
+from tests.support.wait import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from rdev_bridge.runs.observer import OutputBatch
+
+TASKS = """\
+[tasks.wait]
+command = "echo began; until [ -e go ]; do sleep 0.05; done; echo over"
+[tasks.restart]
+command = "echo began; until [ -e go ]; do sleep 0.05; done"
+on_busy = "restart"
+[tasks.ignore]
+command = "until [ -e go ]; do sleep 0.05; done"
+on_busy = "ignore"
+[tasks.parallel]
+command = "until [ -e go ]; do sleep 0.05; done"
+on_busy = "parallel"
+[tasks.a]
+command = "echo a"
+[tasks.b]
+command = "echo b"
+depends_on = ["a"]
+[tasks.c]
+command = "echo c"
+depends_on = ["a"]
+[tasks.top]
+command = "echo top"
+depends_on = ["b", "c"]
+[tasks.forever]
+command = "sleep 600"
+[tasks.fails]
+command = "exit 3"
+[tasks.hopeless]
+command = "echo never"
+depends_on = ["forever", "fails"]
+[tasks.unsynced]
+command = "echo never"
+sync = { command = "echo not there >&2; exit 9" }
+[tasks.named]
+command = "echo ${relativeFile} ${changedFiles}"
+"""
+
+
+@dataclass
+class Ear:
+    """Notes what an observer is told; holds output back while `gate` is not set."""
+
+    said: dict[str, list[str]] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, run: Run, what: str) -> None:
+        self.said.setdefault(run.run_id, []).append(what)
+
+    async def run_queued(self, run: Run) -> None:
+        self.note(run, "queued")
+
+    async def run_started(self, run: Run, trigger: Trigger) -> None:
+        self.note(run, "started")
+        self.triggers[run.run_id] = trigger
+
+    async def output(self, run: Run, batch: OutputBatch) -> None:
+        await self.gate.wait()
+        lines = self.lines.setdefault(run.run_id, [])
+        assert batch.seq == len(lines)
+        lines += [line for chunk in batch.lines for line in chunk.lines]
+        assert run.lines == len(lines) == batch.next_seq
+
+    async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
+        self.note(run, "gap")
+
+    async def run_finished(self, run: Run) -> None:
+        assert run.state is RunState.FINISHED
+        self.note(run, str(run.outcome))
+
+    async def connection_changed(self, connection: Connection) -> None:
+        del connection
+
+
+@dataclass
+class Desk:
+    app: App
+    ear: Ear
+    folder: Path
+
+    def ask(self, name: str, policy: BusyPolicy | None = None) -> tuple[str, Disposition]:
+        submission = self.app.runner.submit(self.request(name, policy))
+        return submission.run_id, submission.disposition
+
+    def request(self, name: str, policy: BusyPolicy | None = None) -> RunRequest:
+        task = next(task for task in self.app.tasks() if task.name == name)
+        return RunRequest(folder=self.folder, task=task, on_busy=policy)
+
+    def go(self) -> None:
+        (self.folder / "go").touch()
+
+    async def end_of(self, run_id: str) -> Run:
+        async with asyncio.timeout(60):
+            return await self.app.runner.wait(run_id)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    (tmp_path / "rdev.toml").write_text(TASKS)
+    ear = Ear()
+    ear.gate.set()
+    async with App([tmp_path], dict(os.environ), observers=[ear]) as app:
+        yield Desk(app, ear, tmp_path)
+
+
+async def test_queue_keeps_one_waiting_and_the_newest_wins(desk: Desk) -> None:
+    asked = [desk.ask("wait") for _ in range(3)]
+    assert [disposition for _, disposition in asked] == [Disposition.STARTED, Disposition.QUEUED, Disposition.QUEUED]
+    first, second, third = (run_id for run_id, _ in asked)
+    states = {run.run_id: run.state for run in desk.app.runner.runs()}
+    assert states[first] is RunState.RUNNING
+    assert states[third] is RunState.QUEUED
+    assert (await desk.end_of(second)).outcome is Outcome.SUPERSEDED
+    desk.go()
+    assert (await desk.end_of(third)).outcome is Outcome.SUCCEEDED
+    assert desk.ear.said == {
+        first: ["started", "succeeded"],
+        second: ["queued", "superseded"],
+        third: ["queued", "started", "succeeded"],
+    }
+    assert {run.run_id: run.outcome for run in desk.app.runner.runs()}[second] is Outcome.SUPERSEDED
+
+
+async def test_restart_waits_for_the_old_ones_death(desk: Desk) -> None:
+    old, _ = desk.ask("restart")
+    await eventually_async(lambda: desk.ear.lines.get(old) == ["began"])
+    new, disposition = desk.ask("restart")
+    assert disposition is Disposition.QUEUED
+    assert (await desk.end_of(old)).outcome is Outcome.SUPERSEDED
+    desk.go()
+    assert (await desk.end_of(new)).outcome is Outcome.SUCCEEDED
+
+
+async def test_ignore_names_the_run_that_is_in_the_way(desk: Desk) -> None:
+    first, _ = desk.ask("ignore")
+    assert desk.ask("ignore") == (first, Disposition.IGNORED)
+    desk.go()
+    await desk.end_of(first)
+    assert [run.run_id for run in desk.app.runner.runs()] == [first]
+
+
+async def test_parallel_runs_all_at_once(desk: Desk) -> None:
+    asked = [desk.ask("parallel") for _ in range(3)]
+    assert {disposition for _, disposition in asked} == {Disposition.STARTED}
+    desk.go()
+    assert [(await desk.end_of(run_id)).outcome for run_id, _ in asked] == [Outcome.SUCCEEDED] * 3
+
+
+async def test_a_waiting_run_can_be_cancelled(desk: Desk) -> None:
+    first, _ = desk.ask("wait")
+    waiting, _ = desk.ask("wait")
+    assert desk.app.runner.cancel(waiting)
+    assert (await desk.end_of(waiting)).outcome is Outcome.CANCELLED
+    desk.go()
+    assert (await desk.end_of(first)).outcome is Outcome.SUCCEEDED
+    assert not desk.app.runner.cancel(first)
+    assert not desk.app.runner.cancel("unknown")
+
+
+async def test_dependencies_run_once_and_before(desk: Desk) -> None:
+    top, _ = desk.ask("top")
+    assert (await desk.end_of(top)).outcome is Outcome.SUCCEEDED
+    children = [run for run in desk.app.runner.runs() if run.parent_run_id == top]
+    assert sorted(run.task or "" for run in children) == ["a", "b", "c"]
+    assert {desk.ear.triggers[run.run_id].kind for run in children} == {TriggerKind.DEPENDENCY}
+    assert desk.ear.lines[top] == ["top"]
+
+
+async def test_one_failure_cancels_the_rest_and_the_root_never_starts(desk: Desk) -> None:
+    run = await desk.end_of(desk.ask("hopeless")[0])
+    assert run.outcome is Outcome.ERROR
+    assert run.message == "fails failed with exit code 3, so hopeless did not start"
+    outcomes = {run.task: run.outcome for run in desk.app.runner.runs()}
+    assert outcomes == {"hopeless": Outcome.ERROR, "fails": Outcome.FAILED, "forever": Outcome.CANCELLED}
+
+
+async def test_cancelling_the_root_cancels_what_it_waits_for(desk: Desk) -> None:
+    tasks = {task.name: task for task in desk.app.tasks()}
+    root = replace(tasks["hopeless"], depends_on=("forever",))
+    run_id = desk.app.runner.submit(RunRequest(folder=desk.folder, task=root)).run_id
+    await eventually_async(lambda: len(desk.ear.said) == 2)
+    assert desk.app.runner.cancel(run_id)
+    assert (await desk.end_of(run_id)).outcome is Outcome.CANCELLED
+    assert {run.outcome for run in desk.app.runner.runs()} == {Outcome.CANCELLED}
+
+
+async def test_a_circle_and_an_unknown_name_are_refused_at_once(desk: Desk) -> None:
+    tasks = {task.name: task for task in desk.app.tasks()}
+    for depends_on, said in ((("top",), "circle: a → .*top|circle"), (("nope",), "'nope'")):
+        task = replace(tasks["a"], depends_on=depends_on)
+        with pytest.raises(UsageError, match=said):
+            desk.app.runner.submit(RunRequest(folder=desk.folder, task=task))
+    assert desk.app.runner.runs() == []
+
+
+async def test_without_its_sync_a_run_never_starts(desk: Desk) -> None:
+    run_id, _ = desk.ask("unsynced")
+    run = await desk.end_of(run_id)
+    assert run.outcome is Outcome.ERROR
+    assert "not there" in (run.message or "")
+    assert desk.ear.said[run_id] == ["started", "error"]
+
+
+async def test_a_sync_command_needs_trust_unless_the_task_was_named(desk: Desk) -> None:
+    by_change = replace(desk.request("unsynced"), trigger=Trigger(TriggerKind.CHANGE))
+    run = await desk.end_of(desk.app.runner.submit(by_change).run_id)
+    assert "trust" in (run.message or "")
+
+
+async def test_variables_are_filled_in(desk: Desk) -> None:
+    files = (desk.folder / "a b.py", desk.folder / "c.py")
+    request = replace(desk.request("named"), file=files[0], trigger=Trigger(TriggerKind.SAVE, files))
+    run_id = desk.app.runner.submit(request).run_id
+    await desk.end_of(run_id)
+    assert desk.ear.lines[run_id] == [f"a b.py {files[0]} {files[1]}"]
+    with pytest.raises(UsageError, match="needs a file"):
+        desk.ask("named")
+
+
+async def test_a_face_that_does_not_read_holds_the_stream_but_not_the_cancel(desk: Desk) -> None:
+    desk.ear.gate.clear()
+    mark = f"sleep 93{os.getpid()}"
+    run_id = desk.app.runner.submit(RunRequest(folder=desk.folder, command=f"seq 1 100000; exec {mark}")).run_id
+    await eventually_async(lambda: desk.app.runner.live[run_id].run.lines > 0)
+    await eventually_async(lambda: is_alive(mark))
+    desk.app.runner.cancel(run_id)
+    await eventually_async(lambda: not is_alive(mark))
+    desk.ear.gate.set()
+    assert (await desk.end_of(run_id)).outcome is Outcome.CANCELLED
+    assert desk.ear.lines[run_id] == [str(n) for n in range(1, 100001)]
+
+
+def is_alive(mark: str) -> bool:
+    return subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False).returncode == 0
+
+
+async def test_output_can_be_read_in_pages_while_it_grows_and_after(desk: Desk) -> None:
+    run_id, _ = desk.ask("wait")
+    await eventually_async(lambda: desk.ear.lines.get(run_id) == ["began"])
+    page = await desk.app.read_output(run_id, 0, 10)
+    assert (page.seq, [chunk.lines for chunk in page.chunks]) == (0, [["began"]])
+    desk.go()
+    await desk.end_of(run_id)
+    page = await desk.app.read_output(run_id, 1, 10)
+    assert (page.seq, [chunk.lines for chunk in page.chunks]) == (1, [["over"]])
+    with pytest.raises(UsageError):
+        await desk.app.read_output("nope", 0, 1)
+
+
+async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> None:
+    (tmp_path / "rdev.toml").write_text(TASKS)
+    ear = Ear()
+    ear.gate.set()
+    mark = f"sleep 94{os.getpid()}"
+    async with App([tmp_path], dict(os.environ), observers=[ear]) as app:
+        asked = [
+            RunRequest(folder=tmp_path, command=f"echo ready; {mark}{n}; echo late", on_client_exit=way)
+            for n, way in enumerate(OnClientExit)
+        ]
+        gone, kept = [app.runner.submit(request).run_id for request in asked]
+        await eventually_async(lambda: len(ear.lines) == 2)
+        async with asyncio.timeout(10):
+            await app.runner.close()
+    assert ear.said == {gone: ["started", "cancelled"], kept: ["started"]}
+    again = Ear()
+    again.gate.set()
+    async with App([tmp_path], dict(os.environ), observers=[again]) as app:
+        assert {run.run_id: run.state for run in app.runner.runs()}[kept] is RunState.RUNNING
+        attached = await app.runner.attach(kept, 0)
+        assert (attached.seq, attached.owned, attached.run.run_id) == (0, True, kept)
+        await eventually_async(lambda: again.lines.get(kept) == ["ready"])
+        assert app.runner.cancel(kept)
+        async with asyncio.timeout(30):
+            assert (await app.runner.wait(kept)).outcome is Outcome.CANCELLED
+    assert again.said[kept] == ["started", "cancelled"]
+
+
+async def test_nothing_new_starts_while_the_bridge_ends(desk: Desk) -> None:
+    await desk.app.runner.close()
+    with pytest.raises(RdevError, match="about to end"):
+        desk.ask("a")
