@@ -243,7 +243,11 @@ class Push:
         """Learn what the server really holds, and decide what that means."""
         memory, local = self._memory, self._wanted()
         self._forget_ignored()
-        intended = intentions(self._intents)
+        intended = {
+            path: states
+            for path, states in intentions(self._intents).items()
+            if path in local or not within(path, self._local.ignored)
+        }
         generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys() | intended.keys()))
         outcome = reconcile(memory.base, local, actual, memory.spared, intended, self.policy)
         if outcome.blocked:

@@ -23,4 +23,7 @@ class Shell(Protocol):
     could not be had; the script may have run all the same, and goes on where it is not `cancellable`.
     """
 
+    async def begin(self, script: str) -> None:
+        """Start `script` and wait for nothing. Raises RdevError where it may not have been started."""
+
     async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> Answer: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def encoded(decoder: str, data: bytes) -> bytes:
     return base64.b64encode(data)
 
 
+@cache
 def script(*names: str) -> bytes:
     """The text of scripts/NAME.sh, one after the other."""
     folder = files("rdev_bridge.sync") / "scripts"

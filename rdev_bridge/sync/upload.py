@@ -26,9 +26,10 @@ _PLAIN_BYTES = 16_384
 _FEW = 3
 """So many small files are written one by one, which takes fewer processes than an archive."""
 _INLINE_SHARE = 2 / 3
-_NEAR_CALLS = 3
+_NEAR_CALLS = 2
 _FAR_CALLS = 16
 _MS_PER_CALL = 4
+_PARTS_AT_ONCE = 16
 
 
 @contextlib.asynccontextmanager
@@ -138,13 +139,13 @@ async def _upload(peer: Peer, name: str, parts: Iterable[bytes], keep: list[str]
     async def send() -> None:
         while True:
             async with turn:
-                following = await asyncio.to_thread(next, numbered, None)
-            if following is None:
+                batch = await asyncio.to_thread(lambda: list(itertools.islice(numbered, _PARTS_AT_ONCE)))
+            if not batch:
                 return
-            number, part = following
-            if there.get(number) != len(part):
-                await peer.part(name, number, part)
-            tell(len(part))
+            missing = [(number, part) for number, part in batch if there.get(number) != len(part)]
+            if missing:
+                await peer.parts(name, missing)
+            tell(sum(len(part) for _, part in batch))
 
     try:
         async with asyncio.TaskGroup() as senders:

@@ -43,6 +43,19 @@ class LocalShell:
     kill_after_s: Callable[[], float | None] = lambda: None
     calls: int = 0
     sent_bytes: int = 0
+    _running: set[asyncio.Future[Answer]] = field(default_factory=set)
+
+    async def begin(self, script: str) -> None:
+        """Start it and do not wait; where its answer would be lost, that of this call is."""
+        running = asyncio.ensure_future(self.ask(script, timeout_s=60))
+        self._running.add(running)
+        running.add_done_callback(self._ended)
+        await asyncio.sleep(0)
+
+    def _ended(self, running: asyncio.Future[Answer]) -> None:
+        self._running.discard(running)
+        if not running.cancelled():
+            running.exception()
 
     async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> Answer:
         self.calls += 1

@@ -108,7 +108,7 @@ def test_names_in_the_answer_choose_the_tools() -> None:
 
 def test_scripts_are_clean_for_shellcheck(tmp_path: Path) -> None:
     assert shutil.which("shellcheck"), "install shellcheck"
-    names = ["prelude", "look", "report", "part", "have", "open", "apply"]
+    names = ["prelude", "look", "report", "part", "arrived", "have", "open", "apply"]
     for name in names:
         (tmp_path / f"{name}.sh").write_bytes(script(name))
     # SC2148: they are texts for `sh -c`, without a first line. SC2034, SC2154: what they share, the bridge joins.
