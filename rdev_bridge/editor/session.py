@@ -116,7 +116,7 @@ class Session:
         """`workspace/didChangeWorkspaceFolders`."""
         kept = [folder for folder in self.app.folders if folder not in removed]
         await self.app.set_folders([*kept, *(folder for folder in added if folder not in kept)])
-        self._settings.folders = self.app.folders
+        self._settings.set_folders(self.app.folders)
         self.reload()
 
     def file_changed(self, path: Path) -> None:

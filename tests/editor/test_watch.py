@@ -101,7 +101,7 @@ def test_the_editor_s_user_is_asked_once(folder: Path, answer: str) -> None:
 
 
 def test_watching_by_name_is_consent_to_that_task_as_it_stands(folder: Path) -> None:
-    with Editor(folder, ignored=(*QUIET, "window/showMessage")) as editor:
+    with Editor(folder, ignored=(*QUIET, "window/showMessage", "rdev/runStale")) as editor:
         editor.initialize(capabilities=RDEV)
         assert editor.call("rdev/watch", {"task": "check", "enabled": True}) == {"watching": True}
         assert editor.call("rdev/runs")["runs"] == []

@@ -16,8 +16,12 @@ class SettingsWatch:
     """Calls `changed` when the file of one of `folders` came, went or was written."""
 
     def __init__(self, folders: Sequence[Path], changed: Callable[[], None]) -> None:
-        self.folders = folders
         self._changed = changed
+        self.set_folders(folders)
+
+    def set_folders(self, folders: Sequence[Path]) -> None:
+        """Look at these from now on; what they hold now is no change."""
+        self._folders = folders
         self._stamps = self._look()
 
     def check(self) -> None:
@@ -34,7 +38,7 @@ class SettingsWatch:
             self.check()
 
     def _look(self) -> dict[Path, tuple[int, int, int] | None]:
-        return {folder: _stamp(folder / "rdev.toml") for folder in self.folders}
+        return {folder: _stamp(folder / "rdev.toml") for folder in self._folders}
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
