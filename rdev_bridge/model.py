@@ -251,6 +251,7 @@ class RunRequest:
     trigger: Trigger = Trigger()
     file: Path | None = None
     parent_run_id: str | None = None
+    sync_conflict: ConflictPolicy = ConflictPolicy.FAIL
 
 
 @dataclass(frozen=True, slots=True)
