@@ -105,6 +105,8 @@ class RdevServer:
         entry = journal.entry(seen)
         if seen and journal.ended and entry.missing == 0 and entry.offset == journal.end:
             return Response(status_code=204)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.streams >= self._limits.streams:
             message = f"{self._limits.streams} streams are open, which is all this server allows; try again later"
             raise _refusal(503, message, {"Retry-After": "1"})

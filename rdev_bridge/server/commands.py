@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import logging
@@ -10,6 +11,7 @@ import re
 import secrets
 import shutil
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -169,36 +171,54 @@ class Commands:
         for command in commands:
             await command.done.wait()
 
-    def sweep(self, now_s: float) -> None:
-        """Forget finished commands past the bounds on age and size, oldest first. `now_s` is the wall clock's."""
-        finished: list[tuple[float, int, Path]] = []
-        for folder in self._journals.iterdir():
-            if folder.name in self._running:
-                continue
-            try:
-                infos = [file.stat() for file in folder.iterdir()]
-            except FileNotFoundError:
-                continue
-            newest_s = max((info.st_mtime for info in infos), default=0.0)
-            finished.append((newest_s, sum(info.st_size for info in infos), folder))
-        total = sum(size for _, size, _ in finished)
-        for newest_s, size, folder in sorted(finished):
-            if total <= self._limits.kept_bytes and now_s - newest_s <= self._limits.kept_s:
-                break
-            shutil.rmtree(folder, ignore_errors=True)
-            total -= size
-        for place in self._starts.iterdir():
-            if now_s - place.stat().st_mtime > self._limits.kept_s:
-                place.unlink(missing_ok=True)
-
     async def keep_swept(self, every_s: float) -> None:
-        """Sweep now and then, for as long as the server lives."""
+        """Forget finished commands past the bounds on age and size, now and then, for as long as the server lives."""
         while True:
             try:
-                self.sweep(time.time())
+                kept = await asyncio.to_thread(_kept, self._journals)
+                for one in forgettable(kept, time.time(), self._limits):
+                    if one.folder.name not in self._running:
+                        await asyncio.to_thread(shutil.rmtree, one.folder, ignore_errors=True)
+                await asyncio.to_thread(_forget_starts, self._starts, time.time() - self._limits.kept_s)
             except OSError as error:
                 _log.warning("old journals cannot be removed: %s", error)
             await asyncio.sleep(every_s)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A journal on disk; times are the wall clock's."""
+
+    written_s: float
+    size_bytes: int
+    folder: Path
+
+
+def forgettable(kept: list[Kept], now_s: float, limits: Limits) -> list[Kept]:
+    """The oldest ones, until neither age nor size is past its bound."""
+    total_bytes = sum(one.size_bytes for one in kept)
+    found: list[Kept] = []
+    for one in sorted(kept):
+        if total_bytes <= limits.kept_bytes and now_s - one.written_s <= limits.kept_s:
+            break
+        found.append(one)
+        total_bytes -= one.size_bytes
+    return found
+
+
+def _kept(journals: Path) -> list[Kept]:
+    found: list[Kept] = []
+    for folder in journals.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            infos = [file.stat() for file in folder.iterdir()] or [folder.stat()]
+            found.append(Kept(max(info.st_mtime for info in infos), sum(info.st_size for info in infos), folder))
+    return found
+
+
+def _forget_starts(starts: Path, before_s: float) -> None:
+    for place in starts.iterdir():
+        if place.stat().st_mtime < before_s:
+            place.unlink(missing_ok=True)
 
 
 def _remove(folder: Path, place: Path | None) -> None:

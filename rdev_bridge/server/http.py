@@ -107,5 +107,6 @@ def http_server(app: ASGIApp, limits: Limits, on_listening: Callable[[], None]) 
         proxy_headers=False,
         h11_max_incomplete_event_size=limits.head_bytes,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,  # longer than clients keep a connection, so that none sends into one that just closed
     )
     return HttpServer(config, on_listening)

@@ -74,6 +74,7 @@ class Journal:
         if not journal._segments:
             raise FileNotFoundError(folder)
         journal._segments.sort(key=lambda segment: segment.start)
+        journal._drop_before_gaps()
         journal._file = os.open(journal._segments[-1].path, os.O_RDWR | os.O_CLOEXEC)
         try:
             journal._repair(lost_message)
@@ -89,6 +90,8 @@ class Journal:
     def append(self, block: bytes, lines: int = 0) -> None:
         """Store whole events, which were encoded for offset `end`. Raises OSError, and has stored nothing then."""
         assert self._file is not None, "append after finish"
+        if self.end - self._segments[-1].start >= self._segment_bytes:
+            self._next_segment()
         place = self.end - self._segments[-1].start
         view = memoryview(block)
         try:
@@ -100,8 +103,6 @@ class Journal:
         self.end += len(block)
         self._lines += lines
         self._last_block = block
-        if place + len(block) >= self._segment_bytes:
-            self._next_segment()
         self._wake()
 
     def finish(self) -> None:
@@ -114,7 +115,7 @@ class Journal:
         self._wake()
 
     def read(self, offset: int, limit: int) -> bytes:
-        """Up to `limit` bytes from `offset` on (more, if they lie in memory). Raises LookupError below `oldest`."""
+        """Up to `limit` bytes from `offset` on (more, if they lie in memory). Raises LookupError if they are gone."""
         if offset >= self.end:
             return b""
         if offset == self.end - len(self._last_block):
@@ -124,7 +125,10 @@ class Journal:
             raise LookupError(offset)
         if self._file is not None and segment is self._segments[-1]:
             return os.pread(self._file, limit, offset - segment.start)
-        file = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            file = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise LookupError(offset) from None
         try:
             return os.pread(file, limit, offset - segment.start)
         finally:
@@ -183,6 +187,14 @@ class Journal:
             return  # The disk is full or files have run out: the old segment goes on growing until the next try.
         while self.end - self.oldest > self._journal_bytes and len(self._segments) > 1:
             self._segments.pop(0).path.unlink(missing_ok=True)
+
+    def _drop_before_gaps(self) -> None:
+        """After a power cut a segment may be shorter than it was: what stands before it cannot be sent any more."""
+        for number in range(len(self._segments) - 1, 0, -1):
+            before, after = self._segments[number - 1 : number + 1]
+            if before.start + before.path.stat().st_size != after.start:
+                del self._segments[:number]
+                return
 
     def _repair(self, lost_message: str) -> None:
         """Cut off an event that a crash left half written, and give the journal its end if it has none."""

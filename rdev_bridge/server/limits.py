@@ -23,7 +23,7 @@ class Limits:
     head_s: float = 10.0
     """Time for a request's head, counted from its first byte or the connection's start."""
     head_bytes: int = 32 * KIB
-    body_s: float = 10.0
+    body_s: float = 30.0
     body_bytes: int = MIB
     connections: int = 2048
     streams: int = 512
@@ -48,6 +48,15 @@ class Limits:
 
     idle_s: float = 2.0
     """With a lease: how long nobody holds it, nothing runs and nobody reads before the server leaves."""
+
+    def within(self, open_files: int) -> Limits:
+        """These as far as the system's bound on open files allows; a command needs three of them."""
+        return replace(
+            self,
+            connections=min(self.connections, open_files * 3 // 4),
+            streams=min(self.streams, open_files // 2),
+            running=min(self.running, open_files // 16),
+        )
 
     def changed(self, assignments: list[str]) -> Limits:
         """These with `NAME=NUMBER` applied. Raises ValueError that says what is wrong."""

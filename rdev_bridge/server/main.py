@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -61,7 +62,7 @@ def serve(options: Options, environ: Mapping[str, str]) -> None:
 
 
 async def _serve(options: Options, environ: Mapping[str, str], listener: socket.socket, store: Path) -> None:
-    limits = options.limits
+    limits = options.limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     url = _url(options.host, listener.getsockname()[1])
     commands = Commands(store, root=options.root, shell=options.shell, environ=environ, limits=limits)
     tickets = Tickets(limits.ticket_s)
