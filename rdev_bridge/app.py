@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from rdev_bridge.model import RunRequest, Server, Task
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.runs.observer import RunObserver
-    from rdev_bridge.runs.store import StoredTarget
+    from rdev_bridge.runs.stored import StoredTarget
     from rdev_bridge.settings import Workspace
     from rdev_bridge.sync.barrier import Barrier
 
 _READERS_KEPT = 8
+_OPENING_S = 1.0
 
 
 class App:
@@ -68,9 +69,17 @@ class App:
             await self.runner.close()
         finally:
             await self._group.__aexit__(None, None, None)
-            for opening in self._connectors.values():
-                if opening.done() and not opening.cancelled() and opening.exception() is None:
-                    await opening.result().aclose()
+            await self._close_connectors()
+
+    async def _close_connectors(self) -> None:
+        openings = self._connectors.values()
+        if openings:
+            _, late = await asyncio.wait(openings, timeout=_OPENING_S)
+            for opening in late:
+                opening.cancel()
+        for outcome in await asyncio.gather(*openings, return_exceptions=True):
+            if not isinstance(outcome, BaseException):
+                await outcome.aclose()
 
     # ── settings ──
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome, Run, RunState, Trigger, TriggerKind
 from rdev_bridge.remote.items import Binding
+from rdev_bridge.runs.flow import follow
 from rdev_bridge.runs.live import Ending, LiveRun
 from rdev_bridge.runs.log import LogReader, LogWriter
 from rdev_bridge.runs.relay import Audience, Relay
@@ -19,7 +20,8 @@ from rdev_bridge.runs.store import find_run
 
 if TYPE_CHECKING:
     from rdev_bridge.runs.runner import Runner
-    from rdev_bridge.runs.store import RunFolder, StoredRun
+    from rdev_bridge.runs.store import RunFolder
+    from rdev_bridge.runs.stored import StoredRun
 
 _OWNER_PATIENCE_S = 10.0
 _LOOK_S = 0.05
@@ -94,7 +96,7 @@ async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay)
         if live.folder.is_mine:
             relay.writer = LogWriter(live.folder.path, reader)
         connector = await runner.around.connector(live.target)
-        return await runner.follow(live, connector.adopt(live.binding), relay, reader.position)
+        return await follow(live, connector.adopt(live.binding), relay, reader.position)
     except (RdevError, UsageError) as error:
         return Ending(Outcome.LOST, message=str(error))
     finally:

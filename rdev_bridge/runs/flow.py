@@ -1,11 +1,13 @@
-"""From the start call to the end of one command: its output to the relay, its end to an `Ending`."""
+"""One run from its beginning to its end: its output to the relay, its end to an `Ending`."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome
 from rdev_bridge.remote.items import (
     CancelWay,
@@ -16,18 +18,68 @@ from rdev_bridge.remote.items import (
     StreamFailed,
     StreamLost,
 )
-from rdev_bridge.runs.live import Ending
+from rdev_bridge.runs.assemble import Assembler
+from rdev_bridge.runs.dependencies import run_dependencies
+from rdev_bridge.runs.live import EndedEarlyError, Ending
+from rdev_bridge.runs.log import LogWriter
+from rdev_bridge.runs.relay import Relay
 
 if TYPE_CHECKING:
     from rdev_bridge.remote.connect import Connector, RemoteCommand
     from rdev_bridge.remote.items import CancelResult, CommandSpec
     from rdev_bridge.runs.live import LiveRun
-    from rdev_bridge.runs.relay import Audience, Relay
+    from rdev_bridge.runs.relay import Audience
+    from rdev_bridge.runs.runner import Runner
 
 Final = Completed | StreamFailed | StreamLost
 
+_log = logging.getLogger(__name__)
 _START_PATIENCE_S = 2.0
 _TAIL_S = 10.0
+
+
+async def carry_out(runner: Runner, live: LiveRun) -> Ending:
+    """All that a run is: dependencies, sync, the command. Raises nothing but the bridge's own end."""
+    relay = Relay(live.audience, live.counted, Assembler())
+    try:
+        assert live.request is not None
+        assert live.spec is not None
+        if live.plan is not None:
+            failed = await run_dependencies(runner, live, live.plan, live.request)
+            if failed is not None:
+                return failed
+        connector = await live.unless_ended(runner.around.connector(live.target))
+        synced = await live.unless_ended(runner.around.synchronise(live.request, live.target, connector))
+        live.note(synced)
+        relay.writer = LogWriter(live.folder.path)
+        command = await start_command(live, connector, live.spec)
+        return await follow(live, command, relay, None)
+    except EndedEarlyError:
+        return Ending(live.wanted_end or Outcome.CANCELLED, message="it was ended before its command started")
+    except (RdevError, UsageError) as error:
+        return Ending(Outcome.ERROR, message=str(error))
+    except Exception as error:
+        _log.exception("run %s broke", live.run_id)
+        outcome = Outcome.ERROR if live.binding is None else Outcome.LOST
+        return Ending(outcome, message=f"the bridge failed: {error}")
+    finally:
+        relay.close()
+
+
+async def follow(live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
+    """Relay the rest of a command that runs; its time limit counts from here."""
+    timer = None
+    if live.timeout_s is not None:
+        timer = asyncio.get_running_loop().call_later(live.timeout_s, live.end, Outcome.TIMED_OUT)
+    try:
+        return await follow_to_end(live, command, relay, after)
+    except OSError as error:
+        result = await command.cancel(live.grace_s)
+        ended = "and was ended" if result.dead else "and may still be running"
+        return Ending(Outcome.LOST, message=f"cannot keep its output, {ended}: {error}")
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) -> RemoteCommand:
@@ -119,8 +171,3 @@ def _ending_of(live: LiveRun, result: CancelResult) -> Ending:
     if result.dead:
         return Ending(wanted)
     return Ending(Outcome.LOST, message=f"cancelled, but whether it is dead is not known: {result.message}")
-
-
-def ending_before_start(live: LiveRun) -> Ending:
-    """The end of a run whose command never came to be."""
-    return Ending(live.wanted_end or Outcome.CANCELLED, message="it was ended before its command started")

@@ -10,17 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rdev_bridge.model import Outcome, Run, RunState
-from rdev_bridge.runs.store import StoredRun
+from rdev_bridge.runs.stored import StoredRun
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Hashable
+    from collections.abc import Coroutine
 
     from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import OnClientExit, RunRequest, SyncResult, Target, Trigger
     from rdev_bridge.remote.items import Binding, CommandSpec
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.relay import Audience
-    from rdev_bridge.runs.store import RunFolder, StoredTarget
+    from rdev_bridge.runs.store import RunFolder
+    from rdev_bridge.runs.stored import StoredTarget
+    from rdev_bridge.runs.turns import Line
 
 T = TypeVar("T")
 CANCEL_GRACE_S = 5.0
@@ -60,7 +62,7 @@ class LiveRun:
     request: RunRequest | None = None
     spec: CommandSpec | None = None
     plan: Plan | None = None
-    line: Hashable | None = None
+    line: Line | None = None
     binding: Binding | None = None
     grace_s: float = CANCEL_GRACE_S
     wanted_end: Outcome | None = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rdev_bridge.core.busy import BusyLine, Cancel, Decision, Drop, Ignore, Queue, Start
+from rdev_bridge.core.busy import Ignore, Queue, Start
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import (
     BusyPolicy,
@@ -20,22 +19,21 @@ from rdev_bridge.model import (
     RunState,
     TriggerKind,
 )
-from rdev_bridge.runs.assemble import Assembler
 from rdev_bridge.runs.attach import AttachedRun, attach, end_elsewhere
-from rdev_bridge.runs.dependencies import plan_of, run_dependencies
-from rdev_bridge.runs.flow import ending_before_start, follow_to_end, start_command
-from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
-from rdev_bridge.runs.log import LogWriter
-from rdev_bridge.runs.relay import Audience, Relay
+from rdev_bridge.runs.dependencies import plan_of
+from rdev_bridge.runs.flow import carry_out
+from rdev_bridge.runs.live import Ending, LiveRun
+from rdev_bridge.runs.relay import Audience
 from rdev_bridge.runs.spec import spec_of
-from rdev_bridge.runs.store import StoredTarget, find_run
+from rdev_bridge.runs.store import find_run
+from rdev_bridge.runs.stored import StoredTarget
+from rdev_bridge.runs.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Hashable, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import DiagnosticCounts, RunRequest
-    from rdev_bridge.remote.connect import RemoteCommand
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.surroundings import Surroundings
@@ -67,8 +65,7 @@ class Runner:
         self.around = around
         self.audience = Audience(observers)
         self.live: dict[str, LiveRun] = {}
-        self._lines: dict[Hashable, BusyLine] = {}
-        self._patience: dict[Hashable, asyncio.TimerHandle] = {}
+        self._turns = Turns(self)
         self._closing = False
 
     # ── what faces ask for ──
@@ -83,7 +80,7 @@ class Runner:
         if live is None:
             return self._cancel_elsewhere(run_id)
         if live.task is None and live.line is not None:
-            self._apply(live.line, self._lines[live.line].ended(run_id, time.monotonic()))
+            self._turns.over(live.line, run_id, complete=False)
             self._drop(live, Outcome.CANCELLED)
             return True
         return live.end(Outcome.CANCELLED)
@@ -175,8 +172,7 @@ class Runner:
     async def close(self, grace_s: float = _CLOSE_GRACE_S) -> None:
         """End what is to end with the bridge, let go of what is to go on; takes no longer than about CLOSE_S."""
         self._closing = True
-        for timer in self._patience.values():
-            timer.cancel()
+        self._turns.stop()
         for live in list(self.live.values()):
             if live.task is None and live.line is not None:
                 self._drop(live, Outcome.CANCELLED)
@@ -217,7 +213,7 @@ class Runner:
             task=task.name if task else None,
             parent_run_id=request.parent_run_id,
         )
-        line = (request.folder, task.name if task else None, None if task else request.command)
+        line = (request.folder, task.name if task else spec.command, task is not None)
         live = LiveRun(
             run=run,
             folder=folder,
@@ -233,53 +229,35 @@ class Runner:
             plan=plan,
             line=line,
         )
-        policy = request.on_busy or (task.on_busy if task else BusyPolicy.PARALLEL)
         self.live[live.run_id] = live
-        busy = self._lines.setdefault(line, BusyLine())
-        decisions = busy.requested(live.run_id, policy, time.monotonic())
-        self._apply(line, decisions)
-        for decision in decisions:
-            if isinstance(decision, Ignore):
+        policy = request.on_busy or (task.on_busy if task else BusyPolicy.PARALLEL)
+        match self._turns.ask(line, live.run_id, policy):
+            case Start():
+                return Submission(live.run_id, Disposition.STARTED)
+            case Queue():
+                return Submission(live.run_id, Disposition.QUEUED)
+            case Ignore(_, busy_with):
                 del self.live[live.run_id]
                 live.let_go()
                 store.remove(folder)
-                return Submission(decision.busy_with, Disposition.IGNORED)
-        started = Start(live.run_id) in decisions
-        return Submission(live.run_id, Disposition.STARTED if started else Disposition.QUEUED)
+                return Submission(busy_with, Disposition.IGNORED)
 
-    def _apply(self, line: Hashable, decisions: Sequence[Decision]) -> None:
-        for decision in decisions:
-            match decision:
-                case Start(run_id):
-                    live = self.live[run_id]
-                    live.begin()
-                    live.task = self.group.create_task(self._live(live), name=f"run {run_id}")
-                case Queue(run_id):
-                    live = self.live[run_id]
-                    live.save()
-                    live.told_queued = self.group.create_task(self.audience.run_queued(live.run))
-                case Drop(run_id):
-                    self._drop(self.live[run_id], Outcome.SUPERSEDED)
-                case Cancel(run_id):
-                    self.live[run_id].end(Outcome.SUPERSEDED)
-                case Ignore():
-                    pass
-        self._arm(line)
+    def start(self, run_id: str) -> None:
+        """See Actions; so are the next three."""
+        live = self.live[run_id]
+        live.begin()
+        live.task = self.group.create_task(self._live(live), name=f"run {run_id}")
 
-    def _arm(self, line: Hashable) -> None:
-        """Have the line looked at when the patience with a run that was left alone is used up."""
-        busy = self._lines[line]
-        if (timer := self._patience.pop(line, None)) is not None:
-            timer.cancel()
-        if not busy.running and busy.waiting is None:
-            del self._lines[line]
-        elif (due_s := busy.patience_ends_s) is not None:
-            loop = asyncio.get_running_loop()
-            delay_s = max(0.0, due_s - time.monotonic())
-            self._patience[line] = loop.call_later(delay_s, self._patience_ended, line)
+    def queue(self, run_id: str) -> None:
+        live = self.live[run_id]
+        live.save()
+        live.told_queued = self.group.create_task(self.audience.run_queued(live.run))
 
-    def _patience_ended(self, line: Hashable) -> None:
-        self._apply(line, self._lines[line].patience_ended(time.monotonic()))
+    def drop(self, run_id: str) -> None:
+        self._drop(self.live[run_id], Outcome.SUPERSEDED)
+
+    def supersede(self, run_id: str) -> None:
+        self.live[run_id].end(Outcome.SUPERSEDED)
 
     def _drop(self, live: LiveRun, outcome: Outcome) -> None:
         live.task = self.group.create_task(self._never_started(live, outcome), name=f"end of {live.run_id}")
@@ -297,60 +275,20 @@ class Runner:
                 await live.told_queued
             live.save()
             await live.audience.run_started(live.run, live.trigger)
-            ending = await self._ending_of(live)
+            ending = await carry_out(self, live)
         except asyncio.CancelledError:
             live.let_go()
             raise
         await self.finish(live, ending)
-
-    async def _ending_of(self, live: LiveRun) -> Ending:
-        """Never raises but for the bridge's own end."""
-        relay = Relay(live.audience, live.counted, Assembler())
-        try:
-            assert live.request is not None
-            assert live.spec is not None
-            if live.plan is not None:
-                failed = await run_dependencies(self, live, live.plan, live.request)
-                if failed is not None:
-                    return failed
-            connector = await live.unless_ended(self.around.connector(live.target))
-            synced = await live.unless_ended(self.around.synchronise(live.request, live.target, connector))
-            live.note(synced)
-            relay.writer = LogWriter(live.folder.path)
-            command = await start_command(live, connector, live.spec)
-            return await self.follow(live, command, relay, None)
-        except EndedEarlyError:
-            return ending_before_start(live)
-        except (RdevError, UsageError) as error:
-            return Ending(Outcome.ERROR, message=str(error))
-        except Exception as error:
-            _log.exception("run %s broke", live.run_id)
-            outcome = Outcome.ERROR if live.binding is None else Outcome.LOST
-            return Ending(outcome, message=f"the bridge failed: {error}")
-        finally:
-            relay.close()
-
-    async def follow(self, live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
-        """Relay the rest of a command that runs; its time limit counts from here."""
-        timer = None
-        if live.timeout_s is not None:
-            timer = asyncio.get_running_loop().call_later(live.timeout_s, live.end, Outcome.TIMED_OUT)
-        try:
-            return await follow_to_end(live, command, relay, after)
-        except OSError as error:
-            result = await command.cancel(live.grace_s)
-            ended = "and was ended" if result.dead else "and may still be running"
-            return Ending(Outcome.LOST, message=f"cannot keep its output, {ended}: {error}")
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def finish(self, live: LiveRun, ending: Ending) -> None:
         """The end of a run, on disk first, then to every observer, then to whoever waits for it or for its turn."""
         live.finish(ending)
         live.save()
         await self.retell(live)
-        self._take_turns(live, ending)
+        if live.line is not None:
+            complete = ending.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+            self._turns.over(live.line, live.run_id, complete=complete)
         if live.request is not None and not self._closing:
             await asyncio.to_thread(self.around.store(live.run.folder).prune, datetime.now(UTC))
 
@@ -366,12 +304,6 @@ class Runner:
         """A run that was started earlier lives on here."""
         self.live[live.run_id] = live
         live.task = self.group.create_task(life, name=f"run {live.run_id}")
-
-    def _take_turns(self, live: LiveRun, ending: Ending) -> None:
-        line = self._lines.get(live.line) if live.line is not None else None
-        if line is not None and live.run_id in line.running:
-            complete = ending.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
-            self._apply(live.line, line.ended(live.run_id, time.monotonic(), complete=complete))
 
     def _cancel_elsewhere(self, run_id: str) -> bool:
         for store in self.around.stores():

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, SyncResult, Target, Task
     from rdev_bridge.remote.connect import Connector
-    from rdev_bridge.runs.store import RunStore, StoredTarget
+    from rdev_bridge.runs.store import RunStore
+    from rdev_bridge.runs.stored import StoredTarget
 
 
 class Surroundings(Protocol):

@@ -12,7 +12,8 @@ import pytest
 from rdev_bridge.errors import UsageError
 from rdev_bridge.model import DiagnosticCounts, OnClientExit, Outcome, RunState
 from rdev_bridge.runs import store as store_module
-from rdev_bridge.runs.store import RunFolder, RunStore, StoredRun, StoredTarget, find_run
+from rdev_bridge.runs.store import RunFolder, RunStore, find_run
+from rdev_bridge.runs.stored import StoredRun, StoredTarget
 from tests.runs.samples import a_run
 
 if TYPE_CHECKING:
