@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rdev_bridge.errors import SettingsError, UsageError
-from rdev_bridge.model import EmbeddedServer, RunState, SyncResult, Target
+from rdev_bridge.model import ConflictPolicy, EmbeddedServer, RunState, SyncResult, Target
 from rdev_bridge.runs.log import LogReader
 from rdev_bridge.runs.replay import ReadOutput, Replay
 from rdev_bridge.runs.runner import Runner
@@ -16,10 +16,10 @@ from rdev_bridge.runs.store import RunStore, find_run
 from rdev_bridge.settings import Flags, load_user, load_workspace, path_map, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rdev_bridge.core.paths import PathMap
-    from rdev_bridge.model import RunRequest, Server, Task
+    from rdev_bridge.model import RunRequest, Server, SyncProgress, Task
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.stored import StoredTarget
@@ -35,7 +35,8 @@ class App:
 
     It can be asked for tasks before it is entered; a run needs it entered. Leaving it ends the runs that are to end
     with the bridge and lets go of the others. `observers` may grow at any time. `vouched_for` says that the user's
-    editor trusts the workspace itself. Raises SettingsError only from what needs settings that are wrong.
+    editor trusts the workspace itself; `sync_conflict` is what a push does with files that changed on the server.
+    A wrong `rdev.toml` raises SettingsError only from what needs it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class App:
         self.flags = flags or Flags()
         self.observers = list(observers)
         self.vouched_for = False
+        self.sync_conflict = ConflictPolicy.FAIL
         self.runner = Runner(self, self.observers)
         self._workspaces: dict[Path, Workspace] = {}
         self._errors: dict[Path, SettingsError] = {}
@@ -165,7 +167,9 @@ class App:
             self._connectors[target] = opening
         return await asyncio.shield(opening)
 
-    async def synchronise(self, request: RunRequest, target: Target, connector: Connector) -> SyncResult:
+    async def synchronise(
+        self, request: RunRequest, target: Target, connector: Connector, progress: Callable[[SyncProgress], None]
+    ) -> SyncResult:
         task = request.task
         if task is None or task.sync is None:
             return SyncResult()
@@ -174,7 +178,9 @@ class App:
 
             self._barrier = Barrier()
         consent = self.runner.is_named(request) or self.is_trusted(request.folder)
-        return await self._barrier(task, target, connector, request.folder, consent=consent)
+        return await self._barrier(
+            task, target, connector, request.folder, None, progress, consent=consent, conflict=self.sync_conflict
+        )
 
     def store(self, folder: Path) -> RunStore:
         if folder not in self._stores:

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="may be given often")
     parser.add_argument("--file", metavar="FILE", help="what ${file} in a task means")
     parser.add_argument("--timeout", metavar="TIME", help="cancel it after TIME, such as 90s or 10m")
+    parser.add_argument(
+        "--sync-conflict",
+        choices=("fail", "ours", "theirs"),
+        default="fail",
+        help="what a push does with files that changed on the server: stop, overwrite them, leave them",
+    )
     parser.add_argument("-d", "--detach", action="store_true", help="print the run's id and leave it running")
     parser.add_argument("words", metavar="TASK", nargs=argparse.REMAINDER, help="a task, or -- and a command")
 
@@ -45,9 +51,11 @@ def run(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace) -> int:
     from rdev_bridge.app import App
     from rdev_bridge.cli.foreground import Foreground
+    from rdev_bridge.model import ConflictPolicy
 
     folder = options.root_of(args)
     app = App([folder], os.environ, options.flags_of(args))
+    app.sync_conflict = ConflictPolicy(args.sync_conflict)
     request = request_for(args, folder, options.here_of(args), app)
     if args.detach:
         return await _detach(app, request)

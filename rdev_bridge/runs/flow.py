@@ -49,7 +49,11 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
             if failed is not None:
                 return failed
         connector = await live.unless_ended(runner.around.connector(live.target))
-        synced = await live.unless_ended(runner.around.synchronise(live.request, live.target, connector))
+        synced = await live.unless_ended(
+            runner.around.synchronise(
+                live.request, live.target, connector, lambda done: live.audience.sync_progressed(live.run, done)
+            )
+        )
         live.note(synced)
         relay.writer = LogWriter(live.folder.path)
         command = await start_command(live, connector, live.spec)

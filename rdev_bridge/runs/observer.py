@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rdev_bridge.model import Chunk, Connection, Run, Trigger
+    from rdev_bridge.model import Chunk, Connection, Run, SyncProgress, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,11 @@ class RunObserver(Protocol):
 
     async def connection_changed(self, connection: Connection) -> None:
         """How a server's stream is doing."""
+
+
+@runtime_checkable
+class SyncObserver(Protocol):
+    """A face that also shows how far the sync before a run is. Called often, and must return at once."""
+
+    def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
+        """The workspace is on its way; `run_started` was before, and no output comes until it is there."""

@@ -6,13 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.runs.assemble import without_first
-from rdev_bridge.runs.observer import OutputBatch
+from rdev_bridge.runs.observer import OutputBatch, SyncObserver
 from rdev_bridge.runs.records import pack
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from rdev_bridge.model import Chunk, Connection, Run, Trigger
+    from rdev_bridge.model import Chunk, Connection, Run, SyncProgress, Trigger
     from rdev_bridge.runs.assemble import Assembler
     from rdev_bridge.runs.log import LogWriter
     from rdev_bridge.runs.observer import RunObserver
@@ -45,6 +45,12 @@ class Audience:
 
     async def connection_changed(self, connection: Connection) -> None:
         await self._tell(lambda face: face.connection_changed(connection))
+
+    def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
+        """See SyncObserver."""
+        for observer in self._observers:
+            if isinstance(observer, SyncObserver):
+                observer.sync_progressed(run, progress)
 
     async def _tell(self, call: Callable[[RunObserver], Awaitable[Any]]) -> None:
         for observer in self._observers:

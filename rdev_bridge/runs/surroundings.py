@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rdev_bridge.core.paths import PathMap
-    from rdev_bridge.model import RunRequest, SyncResult, Target, Task
+    from rdev_bridge.model import RunRequest, SyncProgress, SyncResult, Target, Task
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.runs.store import RunStore
     from rdev_bridge.runs.stored import StoredTarget
@@ -30,7 +30,9 @@ class Surroundings(Protocol):
     async def connector(self, target: Target) -> Connector:
         """An open connection, shared by the runs that go there. Raises RdevError, SettingsError."""
 
-    async def synchronise(self, request: RunRequest, target: Target, connector: Connector) -> SyncResult:
+    async def synchronise(
+        self, request: RunRequest, target: Target, connector: Connector, progress: Callable[[SyncProgress], None]
+    ) -> SyncResult:
         """The barrier before a run. Raises SyncError: then the run must not start."""
 
     def paths_of(self, request: RunRequest, target: Target) -> PathMap:
