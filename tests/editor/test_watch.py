@@ -9,11 +9,12 @@ import pytest
 from rdev_bridge.editor.features.trust import NOT_NOW, TRUST
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
+from tests.support.wait import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUIET = ("rdev/connection", "rdev/tasksChanged")
+QUIET = ("rdev/connection", "rdev/tasksChanged", "rdev/runStale")
 ASKING: dict[str, Any] = {**RDEV, "window": {"showMessage": {}}}
 
 
@@ -88,20 +89,20 @@ def test_the_editor_s_user_is_asked_once(folder: Path, answer: str) -> None:
     with Editor(folder, ignored=QUIET, answers=answers) as editor:
         editor.initialize(capabilities=ASKING)
         editor.call("rdev/tasks")
-        for _ in range(2):
-            save(editor, folder / "src" / "a.txt", "two\n")
-            editor.call("rdev/tasks")
+        save(editor, folder / "src" / "a.txt", "two\n")
         if answer == TRUST:
             editor.expect("rdev/tasksChanged")
             save(editor, folder / "src" / "a.txt", "four\n")
             assert run_of(editor, "save") == ["four"]
         else:
+            eventually(lambda: editor.asked, what="the question")
+            save(editor, folder / "src" / "a.txt", "three\n")
             assert editor.call("rdev/runs")["runs"] == []
         assert [request["method"] for request in editor.asked] == ["window/showMessageRequest"]
 
 
 def test_watching_by_name_is_consent_to_that_task_as_it_stands(folder: Path) -> None:
-    with Editor(folder, ignored=(*QUIET, "window/showMessage", "rdev/runStale")) as editor:
+    with Editor(folder, ignored=(*QUIET, "window/showMessage")) as editor:
         editor.initialize(capabilities=RDEV)
         assert editor.call("rdev/watch", {"task": "check", "enabled": True}) == {"watching": True}
         assert editor.call("rdev/runs")["runs"] == []
