@@ -49,7 +49,11 @@ def run(args: argparse.Namespace) -> int:
     key = _ask_for_key(server)
     if not args.no_check:
         print(f"checking the key with {visible(server.url)} ...", file=sys.stderr)
-        told = asyncio.run(check_key(server, target.project, key))
+        try:
+            told = asyncio.run(check_key(server, target.project, key))
+        except RdevError as error:
+            advice = "" if error.reason == "unauthorized" else "; try again, or keep it unchecked with --no-check"
+            raise RdevError(f"{error}; the key was not kept{advice}", reason=error.reason) from None
         if not told:
             print("the server answers the same to any key here, so this one could not be proven", file=sys.stderr)
     print(f"the key of {visible(server.name)} is kept in {keys.store_key(server, key)}", file=sys.stderr)
@@ -81,14 +85,10 @@ async def check_key(server: RemoteServer, project: str, key: Secret) -> bool:
     status = await _status(server, project, key)
     if status in _REFUSED:
         other = f", or it is not for the project {project}" if status == 403 else ""
-        raise RdevError(f"{server.url} refuses this key{other} (HTTP {status}); it was not kept", reason="unauthorized")
+        raise RdevError(f"{server.url} refuses this key{other} (HTTP {status})", reason="unauthorized")
     if status == 429 or status >= 500 or 300 <= status < 400:
         what = "sends us elsewhere" if status < 400 else "cannot answer now"
-        raise RdevError(
-            f"{server.url} {what} (HTTP {status}), so the key could not be checked; "
-            f"mend the url or try again, or keep it with --no-check",
-            reason="unchecked",
-        )
+        raise RdevError(f"{server.url} {what} (HTTP {status}), so the key could not be checked", reason="unchecked")
     return await _status(server, project, Secret(secrets.token_hex(16))) in _REFUSED
 
 
@@ -103,10 +103,7 @@ async def _status(server: RemoteServer, project: str, key: Secret) -> int:
         async with new_client(base, key) as client, client.stream("GET", url) as response:
             return response.status_code
     except httpx.HTTPError as error:
-        raise RdevError(
-            f"{server.url}: {why(error)}, so the key could not be checked; try again, or keep it with --no-check",
-            reason="unreachable",
-        ) from None
+        raise RdevError(f"{server.url}: {why(error)}, so the key could not be checked", reason="unreachable") from None
 
 
 def _ask_for_key(server: RemoteServer) -> Secret:
