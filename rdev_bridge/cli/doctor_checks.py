@@ -100,7 +100,7 @@ def _server(target: Target) -> str:
 
 async def _key(server: RemoteServer, target: Target, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
     from rdev_bridge import keys
-    from rdev_bridge.cli.login import check_key
+    from rdev_bridge.cli.login import REFUSED, ask_status, check_key
 
     login = f"`rdev-bridge login {shlex.quote(server.name)}`"
     try:
@@ -109,18 +109,21 @@ async def _key(server: RemoteServer, target: Target, environ: Mapping[str, str])
     except RdevError as error:
         yield Finding("key", str(error), ok=False, advice=f"mend that, or keep a key with {login}")
         return
-    if key is None:
-        unused = environ.get("RDEV_API_KEY") and not server.key_from_environment
-        why = "; RDEV_API_KEY belongs to another place (RDEV_URL)" if unused else ""
-        yield Finding("key", f"none for {server.url}{why}", advice=f"if the server wants one: {login}")
-        return
+    where = f"from {source}" if key else "none"
+    if environ.get("RDEV_API_KEY") and not server.key_from_environment:
+        where += " (RDEV_API_KEY belongs to another place: RDEV_URL, or a server of your config.toml)"
     try:
+        if key is None:
+            wanted = await ask_status(server, target.project, None) in REFUSED
+            text = f"{where}, and {'the server wants one' if wanted else 'none is asked for'}"
+            yield Finding("key", text, ok=not wanted, advice=login if wanted else None)
+            return
         proven = await check_key(server, target.project, key)
     except RdevError as error:
         advice = login if error.reason == "unauthorized" else "is the server running, and its url right?"
-        yield Finding("key", f"from {source}: {error}", ok=False, advice=advice)
+        yield Finding("key", f"{where}: {error}", ok=False, advice=advice)
         return
-    yield Finding("key", f"from {source}, {'accepted' if proven else 'not refused (nor is a wrong one)'}")
+    yield Finding("key", f"{where}, {'accepted' if proven else 'not refused (nor is a wrong one)'}")
 
 
 async def _stream(target: Target, environ: Mapping[str, str]) -> list[Finding]:

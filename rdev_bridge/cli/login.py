@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rdev_bridge.model import Target
 
-_REFUSED = {401, 403}
+REFUSED = {401, 403}
 _MAX_KEY_CHARS = 16 * 1024
 
 
@@ -82,17 +82,18 @@ async def check_key(server: RemoteServer, project: str, key: Secret) -> bool:
     Asks for a stream that does not exist, which any rdev server can be asked. Raises RdevError where the key is refused
     or nothing can be learnt.
     """
-    status = await _status(server, project, key)
-    if status in _REFUSED:
+    status = await ask_status(server, project, key)
+    if status in REFUSED:
         other = f", or it is not for the project {project}" if status == 403 else ""
         raise RdevError(f"{server.url} refuses this key{other} (HTTP {status})", reason="unauthorized")
     if status == 429 or status >= 500 or 300 <= status < 400:
         what = "sends us elsewhere" if status < 400 else "cannot answer now"
         raise RdevError(f"{server.url} {what} (HTTP {status}), so the key could not be checked", reason="unchecked")
-    return await _status(server, project, Secret(secrets.token_hex(16))) in _REFUSED
+    return await ask_status(server, project, Secret(secrets.token_hex(16))) in REFUSED
 
 
-async def _status(server: RemoteServer, project: str, key: Secret) -> int:
+async def ask_status(server: RemoteServer, project: str, key: Secret | None) -> int:
+    """The HTTP status for a stream that does not exist. Raises RdevError where the server cannot be asked."""
     import httpx
 
     from rdev_bridge.remote.http import call_url, checked_origin, new_client, why
@@ -103,7 +104,7 @@ async def _status(server: RemoteServer, project: str, key: Secret) -> int:
         async with new_client(base, key) as client, client.stream("GET", url) as response:
             return response.status_code
     except httpx.HTTPError as error:
-        raise RdevError(f"{server.url}: {why(error)}, so the key could not be checked", reason="unreachable") from None
+        raise RdevError(f"{server.url}: {why(error)}", reason="unreachable") from None
 
 
 def _ask_for_key(server: RemoteServer) -> Secret:
