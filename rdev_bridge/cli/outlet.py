@@ -24,6 +24,7 @@ class Outlet:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._appends = bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
         self._piece_bytes = _FILE_BYTES if self._is_file else select.PIPE_BUF
         self._poll = select.poll()
@@ -38,10 +39,12 @@ class Outlet:
                 await self._room()
                 view = view[os.write(self.descriptor, view[: self._piece_bytes]) :]
 
-    async def write_marked(self, data: bytes, start: int, mark: DeliveredMark) -> None:
-        """`data`, which begins at byte `start` of the run's log, without what `mark` says was delivered already."""
+    async def write_marked(self, data: bytes, start: int, mark: DeliveredMark, log: int) -> None:
+        """`data`, which is at byte `start` of the run's open `log`, without what `mark` says was delivered already."""
         async with self._turn:
             at = max(start, mark.offset)
+            if self._is_pipe and at < start + len(data):
+                at = await self._splice(at, start + len(data), mark, log)
             view = memoryview(data)[at - start :]
             while view:
                 await self._room()
@@ -51,6 +54,20 @@ class Outlet:
                 at += written
                 mark.advance(at)
                 view = view[written:]
+
+    async def _splice(self, at: int, end: int, mark: DeliveredMark, log: int) -> int:
+        """Have the kernel move the log's bytes into our pipe; returns how far that went, `end` where it can be done."""
+        mark.advance(at)
+        while at < end:
+            await self._room()
+            moved = mark.splice(log, self.descriptor, end - at)
+            if moved is None:
+                self._is_pipe = False
+                break
+            if moved == 0:
+                await asyncio.sleep(0)
+            at += moved
+        return at
 
     async def write_whole(self, data: bytes, end: int, mark: DeliveredMark) -> None:
         """`data`, which stands for the log's bytes up to `end` but is not those bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class TerminalFace:
         self._outlets = {Stream.STDOUT: Outlet(1), Stream.STDERR: Outlet(2)}
         self._closed: set[Stream] = set()
         self._reconnecting = False
+        self._logs: dict[str, int] = {}
         self._progress_until_s = 0.0
 
     def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
@@ -91,12 +93,17 @@ class TerminalFace:
                     if mark is None or self.repeats:
                         await self._outlets[piece.stream].write(data)
                     else:
-                        await self._outlets[piece.stream].write_marked(data, at, mark)
+                        await self._outlets[piece.stream].write_marked(data, at, mark, self._log_of(run))
                 except OSError as error:
                     self._close(piece.stream, error)
             at += len(data)
         if mark is not None and not self._closed:
             mark.advance(batch.end_offset)
+
+    def _log_of(self, run: Run) -> int:
+        if run.run_id not in self._logs:
+            self._logs[run.run_id] = os.open(run.log_path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._logs[run.run_id]
 
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
         """Lines are gone for good."""
@@ -106,8 +113,9 @@ class TerminalFace:
 
     async def run_finished(self, run: Run) -> None:
         """Nothing to print: the exit code speaks, and the reason of a failure of ours comes last."""
-        del run
         self._end_progress()
+        if (log := self._logs.pop(run.run_id, None)) is not None:
+            os.close(log)
 
     async def connection_changed(self, connection: Connection) -> None:
         """Only where it matters: when the stream breaks, and when it is whole again."""

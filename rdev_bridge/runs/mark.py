@@ -1,22 +1,47 @@
 """How much of a run's output its reader has: a few numbers in shared memory, exact after a SIGKILL at any moment.
 
-The reader's process stores an intent, writes, and stores the result. Killed in between, it leaves an intent whose
-outcome is found out afterwards: from the size of the file that it wrote to; and for a pipe or a terminal, which were
-known to have room before the intent was stored, it is taken for written.
+A write and the note of it are two steps, and a process may be killed in between. So:
+
+- Into a pipe, Linux does both in one: `splice` moves bytes of the run's log and counts up the offset that it is given a
+  pointer to, which is the mark itself. No signal can come in between.
+- Into a file, the intent is stored before the write, and the file's size tells afterwards what became of it.
+- Elsewhere (a terminal, a pipe on macOS) an intent that was stored is taken for carried out: it is stored only when
+  there is room, so that nothing but a few instructions lie between it and the write.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
 import stat
+import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SIZE = 4096
 _DELIVERED, _INTENT, _FILE_AT, _DEVICE, _INODE, _PATH_SIZE = range(6)
 _PATH_AT = 64
 _NO_FILE = 2**64 - 1
+_SPLICE_NONBLOCK = 2
+
+
+@cache
+def _load_splice() -> Callable[..., int] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    function = ctypes.CDLL(None, use_errno=True).splice
+    pointer = ctypes.POINTER(ctypes.c_int64)
+    function.argtypes = [ctypes.c_int, pointer, ctypes.c_int, pointer, ctypes.c_size_t, ctypes.c_uint]
+    function.restype = ctypes.c_ssize_t
+    return cast("Callable[..., int]", function)
 
 
 class DeliveredMark:
@@ -64,6 +89,30 @@ class DeliveredMark:
         """The next write takes the reader to `end`; `file_at` is where in its file that write begins."""
         self._numbers[_FILE_AT] = _NO_FILE if file_at is None else file_at
         self._numbers[_INTENT] = end
+
+    def splice(self, log: int, descriptor: int, count: int) -> int | None:
+        """Move up to `count` bytes of the open `log` from the mark on into the pipe `descriptor`, mark included.
+
+        Returns how many those were, 0 where the pipe has no room; None where this system cannot do it. Raises OSError.
+        """
+        splice = _load_splice()
+        if splice is None:
+            return None
+        import ctypes
+
+        offset = ctypes.c_int64.from_buffer(self._memory, 0)
+        try:
+            moved = splice(log, ctypes.byref(offset), descriptor, None, count, _SPLICE_NONBLOCK)
+        finally:
+            del offset
+        if moved >= 0:
+            return moved
+        error = ctypes.get_errno()
+        if error in {errno.EAGAIN, errno.EINTR}:
+            return 0
+        if error in {errno.EINVAL, errno.ENOSYS}:
+            return None
+        raise OSError(error, os.strerror(error))
 
     def settle(self) -> int:
         """The offset after a reader that may have been killed in the middle of a write; its file is looked at."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,28 @@ def test_a_file_that_is_another_one_by_now_tells_nothing(tmp_path: Path) -> None
     (tmp_path / "other").write_bytes(b"")
     (tmp_path / "other").rename(tmp_path / "out")
     assert DeliveredMark(tmp_path / "delivered").settle() == 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no splice; there the intent decides")
+def test_into_a_pipe_bytes_and_mark_move_as_one(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(bytes(range(256)) * 1024)
+    log = os.open(tmp_path / "log", os.O_RDONLY)
+    reader, writer = os.pipe()
+    mark = DeliveredMark(tmp_path / "delivered")
+    mark.advance(5)
+    assert mark.splice(log, writer, 10) == 10
+    assert mark.offset == 15
+    assert os.read(reader, 100) == bytes(range(5, 15))
+    moved = 0
+    while step := mark.splice(log, writer, 200_000):
+        moved += step
+    assert 0 < moved < 200_000  # full, and it did not block
+    assert mark.offset == 15 + moved
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        mark.splice(log, writer, 1)
+    assert mark.splice(log, os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT), 1) is None
+    mark.close()
 
 
 def test_a_write_to_a_pipe_with_room_is_taken_for_done(tmp_path: Path) -> None:
