@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import sys
@@ -94,6 +95,13 @@ def _gate(args: argparse.Namespace, state: Path) -> Gate:
 
     beyond = not is_loopback(args.host)
     names = {name.lower() for name in args.allow_host}
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_.-]+", name):
+            raise UsageError(f"--allow-host takes a bare name such as dev.example.com, not {name!r}")
+    origins = {origin.rstrip("/").lower() for origin in args.allow_origin}
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9_.\[\]:-]+", origin):
+            raise UsageError(f"--allow-origin takes an origin such as https://dev.example.com:3000, not {origin!r}")
     key = os.environ.get("RDEV_API_KEY")
     if args.api_key_file is not None:
         key = read_key(args.api_key_file)
@@ -114,4 +122,4 @@ def _gate(args: argparse.Namespace, state: Path) -> Gate:
             "the key and all output; put a TLS proxy in front, or use ssh -L",
             file=sys.stderr,
         )
-    return Gate(key, frozenset(names), frozenset(args.allow_origin), beyond_loopback=beyond)
+    return Gate(key, frozenset(names), frozenset(origins), beyond_loopback=beyond)

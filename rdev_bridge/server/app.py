@@ -62,7 +62,7 @@ class RdevServer:
             exception_handlers={HTTPException: _refused, Exception: _failed},
         )
         app.router.redirect_slashes = False
-        return Guard(app, self._gate)
+        return Guard(app, self._gate, self._limits.head_bytes)
 
     async def _start(self, request: Request) -> Response:
         self._check_caller(request)
@@ -175,17 +175,21 @@ class RdevServer:
 
 
 class Guard:
-    """Before every route: does the request name this server, and did no foreign page send it?"""
+    """Before every route: is the head small, does it name this server, and did no foreign page send it?"""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, head_bytes: int) -> None:
         self._app = app
         self._gate = gate
+        self._head_bytes = head_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         request = Request(scope)
         answer: ASGIApp = self._app
-        if not self._gate.serves_host(request.headers.get("host")):
+        head = [scope["raw_path"], scope["query_string"], *(part for header in scope["headers"] for part in header)]
+        if sum(map(len, head)) > self._head_bytes:  # uvicorn counts only what comes in several reads
+            answer = _error(431, f"a request's head holds at most {self._head_bytes} bytes")
+        elif not self._gate.serves_host(request.headers.get("host")):
             answer = _error(403, "this server is not known by that Host name; see `serve --allow-host`")
         elif not self._gate.allows_page(request.headers):
             answer = _error(403, "a page of another origin may not use this server; see `serve --allow-origin`")

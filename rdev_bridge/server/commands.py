@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rdev_bridge.server.limits import Limits
 
 _log = logging.getLogger(__name__)
+_UNKILLABLE_S = 15.0
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
 _LOST = "the rdev server ended while this command ran; how it ended cannot be known"
 
@@ -163,13 +164,17 @@ class Commands:
         task.add_done_callback(self._leftovers.discard)
 
     async def close(self, grace_s: float) -> None:
-        """Start nothing more, end what runs, and return once all journals have their end."""
+        """Start nothing more, end what runs, and return once all journals have their end, or will never have one."""
         self._closing = True
         commands = list(self._running.values())
         for command in commands:
             command.cancel(grace_s)
-        for command in commands:
-            await command.done.wait()
+        try:
+            async with asyncio.timeout(grace_s + _UNKILLABLE_S):
+                for command in commands:
+                    await command.done.wait()
+        except TimeoutError:
+            _log.warning("a command cannot be ended; it is left behind")
 
     async def keep_swept(self, every_s: float) -> None:
         """Forget finished commands past the bounds on age and size, now and then, for as long as the server lives."""

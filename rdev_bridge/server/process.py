@@ -114,6 +114,7 @@ class Command:
         self._pipes: list[Pipe] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._process: asyncio.subprocess.Process | None = None
+        self._cancel_once_started_s: float | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
     async def start(
@@ -143,6 +144,7 @@ class Command:
                 start_new_session=True,
             )
         except BaseException:
+            self.done.set()
             for transport in transports:
                 transport.close()
             raise
@@ -150,12 +152,17 @@ class Command:
             for file in inner:
                 os.close(file)
         self._supervisor = asyncio.create_task(self._supervise(self._process, on_done))
+        if self._cancel_once_started_s is not None:
+            self.cancel(self._cancel_once_started_s)
 
     def cancel(self, grace_s: float | None = None) -> None:
         """TERM to every process of the command, KILL after the grace; `complete` follows once they are dead."""
-        if self.done.is_set() or self._process is None:
+        if self.done.is_set():
             return
         grace_s = self._limits.cancel_grace_s if grace_s is None else grace_s
+        if self._process is None:
+            self._cancel_once_started_s = grace_s
+            return
         task = asyncio.create_task(self._end(Tree(mark_of(self.stream_id), self._process.pid), grace_s))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

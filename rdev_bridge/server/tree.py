@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Tree:
 
     def living(self) -> set[int]:
         """The pids that run (a zombie does not)."""
-        found = _from_proc(self) if (_PROC / "self/environ").exists() else _from_ps(self)
+        found = from_proc(self) if (_PROC / "self/environ").exists() else from_ps(self)
         return found - {os.getpid()}
 
 
@@ -62,7 +63,8 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _from_proc(tree: Tree) -> set[int]:
+def from_proc(tree: Tree) -> set[int]:
+    """Linux."""
     needle = f"{tree.mark}=".encode()
     found: set[int] = set()
     for name in os.listdir(_PROC):  # noqa: PTH208 (names are all that is needed, of hundreds of entries)
@@ -92,11 +94,11 @@ def _read(path: str) -> bytes:
         os.close(file)
 
 
-def _from_ps(tree: Tree) -> set[int]:
+def from_ps(tree: Tree) -> set[int]:
     """Where there is no /proc (macOS): `ps` shows the environment of this user's processes after the command."""
-    listing = subprocess.run(
-        ["ps", "axeww", "-o", "pid=,pgid=,stat=,command="], capture_output=True, check=False, timeout=10
-    ).stdout
+    everything = ["-AEww"] if sys.platform == "darwin" else ["axeww"]
+    argv = ["ps", *everything, "-o", "pid=,pgid=,stat=,command="]
+    listing = subprocess.run(argv, capture_output=True, check=False, timeout=10).stdout
     found: set[int] = set()
     for line in listing.splitlines():
         words = line.split(None, 3)

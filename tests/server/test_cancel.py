@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rdev_bridge.server.process import mark_of
+from rdev_bridge.server.tree import Tree, from_proc, from_ps
 from tests.server.served import Served, next_event, parse, serving, text_of
 from tests.support.wait import eventually
 
@@ -114,3 +116,15 @@ def test_a_server_told_to_end_ends_its_commands(root: Path, state: Path, number:
             assert next_event(stream).data["exit_code"] == 143, "its readers still learn how it ended"
     with serving(root, state) as server:
         assert parse(server.read(stream_id))[-1].data["exit_code"] == 143
+
+
+def test_both_ways_to_find_processes_agree(shared: Served) -> None:
+    stream_id = shared.start("setsid sleep 600 & echo $!; sleep 600 & echo $!; echo $$; wait")
+    with shared.open(stream_id) as answer:
+        pids = pids_said(answer.iter_content(1), 3)
+        for leader in (None, pids[2]):
+            tree = Tree(mark_of(stream_id), leader)
+            assert set(pids) <= from_proc(tree)
+            assert set(pids) <= from_ps(tree)
+    shared.cancel(stream_id, grace_ms="0")
+    eventually(lambda: not from_ps(tree) and not from_proc(tree))
