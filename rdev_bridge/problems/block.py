@@ -12,10 +12,11 @@ MAX_LINE = 16 * 1024
 
 
 class Block:
-    """`lines` must hold no line feed."""
+    """`lines` must hold no line feed; `first` is the number (from 0) of the first of them in the whole output."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], first: int = 0) -> None:
         self.lines = lines
+        self.first = first
         text = "\n".join(lines)
         if len(text) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
             self.lines = [line if len(line) <= MAX_LINE else "" for line in lines]

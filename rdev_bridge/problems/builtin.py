@@ -222,6 +222,7 @@ BUILT_INS: dict[str, BuiltIn] = {
                 "pattern": [
                     {
                         "regexp": r"^([A-Z]+\d+|[a-z]+(?:-[a-z]+)+):? (?:\[\*\] )?(.+)$",
+                        "severity": 1,
                         "code": 1,
                         "message": 2,
                     },
@@ -240,6 +241,7 @@ BUILT_INS: dict[str, BuiltIn] = {
                     "file": 1,
                     "line": 2,
                     "column": 3,
+                    "severity": 4,
                     "code": 4,
                     "message": 5,
                 },
@@ -291,14 +293,15 @@ BUILT_INS: dict[str, BuiltIn] = {
         ColumnUnit.CHARACTERS,
     ),
     "generic": BuiltIn(
-        "Anything that says `file:line: message` or `file:line:column: message`",
+        "Anything that says `file:line: message`, with a column or without",
         (
             {
                 "owner": "generic",
                 "pattern": {
                     "regexp": (
                         r"^\s*((?:[A-Za-z]:[\\/])?(?:[^\s:()'\"][^:()'\"]*[./\\][^:()'\"]*|[Mm]akefile|Dockerfile)):"
-                        r"(\d+)(?::(\d+))?:?\s+(?:(?:fatal )?(error|warning|info|note|hint)(?:\[\w+\])?:?\s+)?(\S.*)$"
+                        r"(?: ?(?:line )?)(\d+)(?::(\d+))?:?\s+"
+                        r"(?:(?:fatal )?(error|warning|info|note|hint)(?:\[\w+\])?:?\s+)?(\S.*)$"
                     ),
                     "file": 1,
                     "line": 2,

@@ -28,15 +28,16 @@ _WORDS = {
     "information": Severity.INFO,
     "message": Severity.INFO,
     "style": Severity.INFO,
+    "invalid-syntax": Severity.ERROR,  # Ruff's code for what is no lint
 }
 _LETTERS = {"E": Severity.ERROR, "W": Severity.WARNING, "I": Severity.INFO}
 
 
 class Parser(Protocol):
-    """Reads output whose problems no list of patterns describes. Line numbers in a block count from its own start."""
+    """Reads output whose problems no list of patterns describes."""
 
     def feed(self, block: Block) -> Iterator[Problem]:
-        """The problems that these lines complete; `output_line` is the number within the block."""
+        """The problems that these lines complete."""
 
     def settle(self) -> Iterator[Problem]:
         """Output pauses: what is complete already, and was only waiting for lines that might add to it."""

@@ -41,30 +41,32 @@ class PatternEngine:
         }
 
     def feed(self, block: Block) -> list[Event]:
-        """What these lines complete, in their order; `output_line` counts from the start of `block`."""
+        """What these lines complete, in their order."""
         known = len(self._tail)
         if known:
-            block = Block(self._tail + block.lines)
+            block = Block(self._tail + block.lines, block.first - known)
         cycles, ends = self._candidates(block, known)
         events: list[Event] = []
         free = 0  # lines before this one belong to a problem already
         at = known  # while a problem goes on nothing is left of earlier batches: `known` is 0 then
         for number in sorted(cycles.keys() | ends.keys()):
             if self._looping or self._growing:
-                at = free = self._go_on(block, at, known, events)
+                at = free = self._go_on(block, at, events)
             if number < at:
                 continue
             at = number
-            if number in cycles and self._cycle(cycles[number], block.lines[number], number - known, events):
+            if number in cycles and self._cycle(cycles[number], block.lines[number], block.first + number, events):
                 at = free = number + 1
                 continue
             for definition in ends.get(number, ()):
                 first = number - len(definition.patterns) + 1
-                if first >= free and self._take(definition, block.lines[first : number + 1], number - known, events):
+                if first >= free and self._take(
+                    definition, block.lines[first : number + 1], block.first + number, events
+                ):
                     at = free = number + 1
                     break
         if self._looping or self._growing:
-            free = self._go_on(block, at, known, events)
+            free = self._go_on(block, at, events)
         self._tail = block.lines[max(free, len(block.lines) - self._keep) :] if self._keep else []
         return events
 
@@ -131,7 +133,7 @@ class PatternEngine:
         growing, self._growing = self._growing, None
         return [growing[1]] if growing else []
 
-    def _go_on(self, block: Block, at: int, known: int, events: list[Event]) -> int:
+    def _go_on(self, block: Block, at: int, events: list[Event]) -> int:
         """The number of the first line from `at` on that does not belong to the problem before it."""
         while self._growing and at < len(block.lines):
             regex, problem = self._growing
@@ -143,9 +145,9 @@ class PatternEngine:
                 message = f"{problem.message}\n{text}"[:MAX_MESSAGE]
                 self._growing = (regex, replace(problem, message=message, code=code or problem.code))
                 at += 1
-        return self._loop(block, at, known, events) if self._looping else at
+        return self._loop(block, at, events) if self._looping else at
 
-    def _loop(self, block: Block, at: int, known: int, events: list[Event]) -> int:
+    def _loop(self, block: Block, at: int, events: list[Event]) -> int:
         """Go on with the last pattern from line `at`; the number of the first line that is none of its."""
         while self._looping and at < len(block.lines):
             definition, before_last = self._looping
@@ -154,7 +156,7 @@ class PatternEngine:
             if found is not None:
                 captured = before_last.copy()
                 captured.take(definition.patterns[-1], found)
-                problem = definition.problem(captured.values, at - known)
+                problem = definition.problem(captured.values, block.first + at)
             if problem is None:
                 self._looping = None
                 return at

@@ -73,15 +73,12 @@ class Matcher:
 
     def events(self, lines: list[str]) -> list[Event]:
         """The same with the beginnings and ends of cycles, in the order of the output."""
-        block = Block(lines)
+        block = Block(lines, self._seen)
+        self._seen += len(lines)
         events = self._engine.feed(block)
         for definition, parser in self._parsers:
             events += [_as_defined(definition, problem) for problem in parser.feed(block)]
-        if events:
-            events.sort(key=lambda event: event.output_line)
-            if self._seen:
-                events = [replace(event, output_line=event.output_line + self._seen) for event in events]
-        self._seen += len(lines)
+        events.sort(key=lambda event: event.output_line)
         return events
 
     def settle(self) -> list[Problem]:

@@ -150,7 +150,7 @@ class Rust(Reader):
         elif line.startswith(("note: ", "help: ")):
             self._aside = text
         elif self._open and self._open.column and self._open.end_column is None and self._aside is None:
-            carets = compile_js(r"^\s*\|\s+[^\^]*?(\^+)(?: .*)?$").match(line)
+            carets = compile_js(r"^\s*\|\s+[^\^]*?(\^+)(?:[- ].*)?$").match(line)
             if carets:
                 self._open = replace(
                     self._open, end_line=self._open.line, end_column=self._open.column + len(carets[1] or "")

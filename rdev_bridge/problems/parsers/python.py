@@ -105,6 +105,7 @@ class Traceback(Reader):
 
     wake = r"^(?:Traceback \(most recent call last\):|(?:FAIL|ERROR): .+)$"
     source = "python"
+    ruled = False  # whether a ruler ends a message; else a blank line or the next traceback does
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,8 +119,10 @@ class Traceback(Reader):
             self.awake = True
             self._failure.title = line.split(": ", 1)[1].split(" (")[0]
         elif line.startswith("Traceback (most"):
-            if self._failure.message:  # chained: what counts is the last one
-                self._failure.message.clear()
+            if self._said and not self.ruled:
+                yield from self._end(number)
+                self.awake = True
+            self._failure.message.clear()  # chained: what counts is the last one
             self._said = False
         elif frame := compile_js(_FRAME).match(line) if line.lstrip().startswith("File ") else None:
             self._failure.place(frame[1] or "", frame[2] or "", frame[3] or "")
@@ -159,6 +162,7 @@ class Unittest(Traceback):
     """The same; a message may hold blank lines, since a ruler ends it."""
 
     source = "unittest"
+    ruled = True
 
     def _ends(self, line: str) -> bool:
         return line.startswith(("=" * 70, "-" * 70))

@@ -38,7 +38,7 @@ class Reader:
                     return
                 number = waking
                 self.awake = True
-            yield from self.step(block.lines[number], number)
+            yield from self.step(block.lines[number], block.first + number)
             number += 1
 
     def step(self, line: str, number: int) -> Iterator[Problem]:
@@ -97,7 +97,7 @@ class Failure:
 
     def text(self) -> str:
         """Title and message without the blank lines around them."""
-        said = "\n".join(self.message).strip("\n").rstrip()
+        said = "\n".join(self.message).strip()
         return ": ".join(part for part in (self.title, said) if part) or "failed"
 
 
