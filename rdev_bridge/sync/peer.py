@@ -30,8 +30,8 @@ _FIRST_DELAY_S = 0.1
 _LAST_DELAY_S = 3.0
 _INLINE_TEXT = 24_000
 _SHELF = 1000
-_LASTING = frozenset({"unauthorized", "forbidden", "notFound", "keyMissing", "unsafeFolder"})
-"""Reasons of errors that trying again does not mend."""
+_PASSING = frozenset({"answerLost", "badAnswer", "lost", "timeout"})
+"""Reasons of errors after which the script may have run or not; others are the connector's last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class Peer:
             except SyncError:
                 raise
             except RdevError as error:
-                if attempt == _TRIES or error.reason in _LASTING:
+                if attempt == _TRIES or error.reason not in _PASSING:
                     raise SyncError(f"the push did not get through: {error}", reason=error.reason) from error
             else:
                 reply = _reply(answer.stdout, answer.stderr)
