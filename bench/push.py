@@ -1,6 +1,6 @@
 """How fast `sync = "push"` is, against `rsync -a` over ssh on the loopback with a warm connection.
 
-    python bench/push.py [--server embedded|foreign] [--repeat 15] [CASE...]
+    python -m bench.push [--server embedded|foreign] [--repeat 15] [CASE...]
 
 The server is a process of its own, the ssh server a throwaway one with keys of its own. rsync and push take turns on
 the same trees, so that a noisy machine is noisy for both; what to trust are the ratios. "Elsewhere" hides from the
@@ -15,8 +15,6 @@ import json
 import os
 import random
 import resource
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,18 +25,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-HERE = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HERE))
-
-from rdev_bridge.model import RemoteServer, Secret, SyncPush, SyncResult, Target, Task  # noqa: E402
-from rdev_bridge.remote.connect import open_server  # noqa: E402
-from rdev_bridge.sync import Barrier  # noqa: E402
+from bench.ssh import warm_ssh
+from rdev_bridge.model import RemoteServer, Secret, SyncPush, SyncResult, Target, Task
+from rdev_bridge.remote.connect import open_server
+from rdev_bridge.sync import Barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rdev_bridge.remote.connect import Connector
 
+HERE = Path(__file__).resolve().parent.parent
 FILES = 5000
 LARGE_BYTES = 200_000_000
 
@@ -152,47 +149,6 @@ class Bench:
             f"  {push / rsync:5.2f} x",
             flush=True,
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def warm_ssh(scratch: Path) -> Iterator[str]:
-    """An ssh server of our own, and the ssh command that reaches it over one open connection."""
-    port = free_port()
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", scratch / name], check=True)
-    shutil.copy(scratch / "user.pub", scratch / "authorized")
-    (scratch / "sshd").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {scratch}/host\nAuthorizedKeysFile {scratch}/authorized\n"
-        f"PidFile {scratch}/pid\nStrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\nUsePAM no\n"
-    )
-    (scratch / "ssh").write_text(
-        f"Host box\n HostName 127.0.0.1\n Port {port}\n IdentityFile {scratch}/user\n StrictHostKeyChecking no\n"
-        f" UserKnownHostsFile /dev/null\n LogLevel ERROR\n ControlMaster auto\n ControlPath {scratch}/m\n"
-        " ControlPersist 600\n"
-    )
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen([shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-f", scratch / "sshd"])
-    ssh = f"ssh -F {scratch}/ssh"
-    try:
-        for _ in range(100):
-            if subprocess.run([*ssh.split(), "box", "true"], capture_output=True).returncode == 0:
-                break
-            time.sleep(0.1)
-        else:
-            raise SystemExit("the ssh server did not come up")
-        yield ssh
-    finally:
-        subprocess.run([*ssh.split(), "-O", "exit", "box"], capture_output=True)
-        server.terminate()
-        server.wait()
 
 
 @contextmanager

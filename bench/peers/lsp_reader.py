@@ -1,6 +1,6 @@
 """An editor that only counts: starts a daemon, runs a command, parses every frame, prints the seconds it took.
 
-`python -m tests.bench.lsp_reader LINES -- COMMAND… -- DAEMON…`: LINES must arrive, once and in order.
+`python -m bench.peers.lsp_reader LINES -- COMMAND… -- DAEMON…`: LINES must arrive, once and in order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An rdev server that flushes after each event, as many do: one HTTP chunk an event, for any command at all.
 
-The stream is made once, so that what is measured is the reader. `python -m tests.bench.flushing_server LINES`
+The stream is made once, so that what is measured is the reader. `python -m bench.peers.flushing_server LINES`
 prints `{"url", "project"}` and serves until it is ended.
 """
 

@@ -1,0 +1,1 @@
+"""What rdev-bridge is compared with, and what measures it: each a program of its own."""

@@ -1,1 +1,0 @@
-"""Side by side with the named peers, in one run: `python -m tests.bench`."""
