@@ -91,6 +91,7 @@ def drive(tmp_path: Path) -> Callable[[Path, str], dict[str, Any]]:
     return run
 
 
+@pytest.mark.shows("nvim-builtin", "lenses", "progress", "result")
 def test_a_task_from_its_lens_with_progress_and_end(tmp_path: Path, drive: Callable[..., dict[str, Any]]) -> None:
     folder = tmp_path / "project"
     folder.mkdir()

@@ -85,6 +85,7 @@ def test_the_extension_in_its_host(vsix: Path, workspace: Path, tmp_path: Path) 
     assert failed == "0 failed"
 
 
+@pytest.mark.shows("vscode", "run", "lenses", "cancel", "result", "diagnostics", "output", "colours", "status")
 def test_a_walk_through_the_installed_extension(vsix: Path, workspace: Path, tmp_path: Path) -> None:
     del vsix
     pictures = Path(os.environ.get("RDEV_TEST_PICTURES", tmp_path / "pictures"))

@@ -1,0 +1,80 @@
+"""The table in editors/README.md says what the tests show: a tick for each `pytest.mark.shows`, and none without."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "editors" / "README.md"
+TESTED = {
+    "VS Code": "vscode",
+    "Neovim": "nvim",
+    "Neovim, no plugin": "nvim-builtin",
+    "Emacs": "emacs",
+    "Vim with ALE": "vim-ale",
+}
+
+
+def tables(page: str) -> list[list[list[str]]]:
+    """The page's tables, as rows of cells; the line of dashes is left out."""
+    found: list[list[list[str]]] = []
+    for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        found.append([row for row in rows if not set("".join(row)) <= {"-"}])
+    return found
+
+
+def table_of(editor: str) -> list[list[str]]:
+    return next(table for table in tables(PAGE.read_text()) if editor in table[0])
+
+
+def ticks() -> set[tuple[str, str]]:
+    header, *rows = table_of("VS Code")
+    return {
+        (TESTED[name], row[0].strip("`"))
+        for row in rows
+        for name, cell in zip(header, row, strict=True)
+        if name in TESTED and cell == "✓"
+    }
+
+
+def shown() -> dict[tuple[str, str], list[str]]:
+    """What each test says that it shows: (editor, feature) to the names of its tests."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
+        for test in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) or not test.name.startswith("test_"):
+                continue
+            for mark in test.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.shows":
+                    editor, *features = [ast.literal_eval(word) for word in mark.args]
+                    for feature in features:
+                        found[editor, feature].append(f"{path.name}::{test.name}")
+    return found
+
+
+def test_each_tick_is_shown_by_a_test() -> None:
+    unshown = ticks() - shown().keys()
+    assert not unshown, f"editors/README.md claims what no test shows: {sorted(unshown)}"
+
+
+def test_what_a_test_shows_is_ticked() -> None:
+    unticked = {pair: tests for pair, tests in shown().items() if pair not in ticks()}
+    assert not unticked, f"editors/README.md has no tick (or no such row or column) for {unticked}"
+
+
+def test_every_cell_says_yes_or_no() -> None:
+    header, *rows = table_of("VS Code")
+    assert set(header) - {""} == set(TESTED)
+    assert {cell for row in rows for cell in row[2:]} <= {"✓", "–"}
+
+
+def test_editors_that_were_not_run_here_have_no_tick() -> None:
+    header, *rows = table_of("Helix")
+    assert not set(header) & set(TESTED)
+    assert {cell for row in rows for cell in row[1:]} <= {"○", "–"}
+    features = {row[0] for row in table_of("VS Code")[1:]}
+    assert {row[0] for row in rows} <= features
