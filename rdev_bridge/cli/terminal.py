@@ -50,7 +50,7 @@ class TerminalFace:
         self._broken = broken
         self._outlets = {Stream.STDOUT: Outlet(1), Stream.STDERR: Outlet(2)}
         self._closed: set[Stream] = set()
-        self._reconnecting = False
+        self._connected = self._reconnecting = False
         self._logs: dict[str, int] = {}
         self._progress_until_s = 0.0
 
@@ -123,12 +123,17 @@ class TerminalFace:
         match connection.state:
             case ConnectionState.RECONNECTING | ConnectionState.OFFLINE if not self._reconnecting:
                 self._reconnecting = True
-                say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
+                if self._connected:
+                    say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
+                else:
+                    say(f"waiting for {connection.server}{reason}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False
                 say(f"connection to {connection.server} resumed, nothing was lost")
-            case ConnectionState.CONNECTED if connection.message:
-                say(connection.message)
+            case ConnectionState.CONNECTED:
+                self._connected, self._reconnecting = True, False
+                if connection.message:
+                    say(connection.message)
             case _:
                 pass
 

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from rdev_bridge.core.resume import retry_after_s
+from rdev_bridge.core.resume import Wait, retry_after_s
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.events import read_error
-from rdev_bridge.remote.http import call_url, is_untrusted, read_bounded, why
+from rdev_bridge.remote.http import call_url, is_untrusted, read_bounded, was_refused, why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 START_RETRY_S = 30.0
 _TRY_AGAIN = frozenset({429, 503})
 _MOST_GRACE_MS = 60_000
+
+
+async def pause(wait: Wait) -> None:
+    """The plain way to wait before the next try; a caller with more to say or to heed brings its own."""
+    await asyncio.sleep(wait.delay_s)
 
 
 class AnswerLostError(RdevError):
@@ -56,9 +61,10 @@ class Api:
         """Where the stream of a command is."""
         return call_url(self._origin, self._project, "events", stream_id=stream_id)
 
-    async def start(self, text: str, idempotency_key: str) -> Started:
+    async def start(self, text: str, idempotency_key: str, pause: Callable[[Wait], Awaitable[None]] = pause) -> Started:
         """Start `text`. Tried again on 429, 503 and a refused connection alone, for START_RETRY_S at most.
 
+        `pause` is awaited before each new try; what it raises ends the start call, and nothing was started then.
         Raises AnswerLostError where the command may have been started, RdevError where it surely was not.
         """
         url = call_url(self._origin, self._project, "shell")
@@ -72,7 +78,7 @@ class Api:
             try:
                 response, answer = await self._call("POST", url, headers, body)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if is_untrusted(error) or not _was_refused(error):
+                if is_untrusted(error) or not was_refused(error):
                     raise RdevError(f"{why(error)}; nothing was started", reason="unreachable") from None
                 problem = RdevError(f"{why(error)}; nothing was started. Is the server running?", reason="unreachable")
             except (httpx.HTTPError, OSError) as error:
@@ -90,7 +96,7 @@ class Api:
             wait_s = max(delay_s or 0.0, backoff_s)
             if time.monotonic() + wait_s > deadline_s:
                 raise problem
-            await asyncio.sleep(wait_s)
+            await pause(Wait(wait_s, attempt, str(problem), reached=problem.reason != "unreachable"))
 
     async def delete(self, stream_id: str, grace_s: float) -> int:
         """Ask a server of ours to end a command; the status of its answer. Raises RdevError."""
@@ -111,20 +117,6 @@ class Api:
             return response, await read_bounded(response)
         finally:
             await response.aclose()
-
-
-def _was_refused(error: BaseException) -> bool:
-    """Whether the connection was refused: nobody listens (yet). Other failures to connect are not tried again."""
-    seen: BaseException | None = error
-    for _ in range(10):
-        if seen is None:
-            return False
-        if isinstance(seen, ConnectionRefusedError):
-            return True
-        if isinstance(seen, ExceptionGroup):
-            return all(_was_refused(one) for one in seen.exceptions)
-        seen = seen.__cause__ or seen.__context__
-    return False
 
 
 def _started(response: httpx.Response, answer: bytes) -> Started:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import EmbeddedServer, RemoteServer, Secret
-from rdev_bridge.remote.client import AnswerLostError, Api, Started
+from rdev_bridge.remote.client import AnswerLostError, Api, Started, pause
 from rdev_bridge.remote.command import cancel_script, cancellable_text, plain_text
 from rdev_bridge.remote.embedded import Lease
 from rdev_bridge.remote.http import checked_origin, new_client
@@ -32,8 +32,9 @@ from rdev_bridge.remote.shell import collect, with_stdin
 from rdev_bridge.remote.stream import Endpoint, Follower
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
+    from rdev_bridge.core.resume import Wait
     from rdev_bridge.model import Target
 
 DEFAULT_GRACE_S = 5.0
@@ -101,8 +102,10 @@ class Connector:
             self._lease.release()
             self._lease = None
 
-    async def start(self, spec: CommandSpec) -> RemoteCommand:
+    async def start(self, spec: CommandSpec, pause: Callable[[Wait], Awaitable[None]] = pause) -> RemoteCommand:
         """Start `spec`, once. Where the answer is lost, the command is ended rather than left without an owner.
+
+        `pause` waits where the server cannot take it yet (`Api.start`).
 
         Raises RdevError, saying what is known.
         """
@@ -111,7 +114,7 @@ class Connector:
             started = await self._start_here(plain_text(spec), token)
         else:
             try:
-                started = await self.api.start(cancellable_text(spec, token), token)
+                started = await self.api.start(cancellable_text(spec, token), token, pause)
             except AnswerLostError as error:
                 result = await asyncio.shield(self.cancel_by_script(token, DEFAULT_GRACE_S))
                 known = "it does not run" if result.dead else f"it may run there: {result.message}"

@@ -115,6 +115,8 @@ def why(error: Exception) -> str:
             return "the server does not answer"
         case httpx.ConnectError() if "certificate" in text.lower():
             return f"the server's certificate is not trusted ({text})"
+        case httpx.ConnectError() if was_refused(error):
+            return "the server cannot be reached (connection refused)"
         case httpx.ConnectError():
             return f"the server cannot be reached ({text})" if text else "the server cannot be reached"
         case httpx.TimeoutException():
@@ -126,6 +128,20 @@ def why(error: Exception) -> str:
                 else f"no proper HTTP ({text[:200]})"
             )
     return f"the connection broke ({text[:200]})" if text else "the connection broke"
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether nobody listens there (yet), on any of the host's addresses. The library hides it in the causes."""
+    seen: BaseException | None = error
+    for _ in range(10):
+        if seen is None:
+            return False
+        if isinstance(seen, ConnectionRefusedError):
+            return True
+        if isinstance(seen, ExceptionGroup):
+            return all(map(was_refused, seen.exceptions))
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def is_untrusted(error: Exception) -> bool:

@@ -7,11 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.errors import RdevError
+from rdev_bridge.model import Connection, ConnectionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rdev_bridge.model import Chunk, Connection
+    from rdev_bridge.core.resume import Wait
+    from rdev_bridge.model import Chunk
 
 Position = str
 """The id of the last event whose content was delivered; what a later `follow` goes on from."""
@@ -119,3 +121,9 @@ class ShellAnswer:
     stdout: str
     stderr: str
     exit_code: int
+
+
+def waiting_for(server: str, wait: Wait) -> Connection:
+    """What people are told while the next try is waited for."""
+    state = ConnectionState.RECONNECTING if wait.reached else ConnectionState.OFFLINE
+    return Connection(server, state, wait.attempt, round(wait.delay_s * 1000), wait.why)

@@ -23,6 +23,7 @@ from rdev_bridge.remote.items import (
     StreamFailed,
     StreamItem,
     StreamLost,
+    waiting_for,
 )
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class Follower:
             if isinstance(decision, GiveUp):
                 yield StreamLost(decision.why)
                 return
-            state = ConnectionState.RECONNECTING if decision.reached else ConnectionState.OFFLINE
-            yield self._told(state, decision.why, decision.attempt, round(decision.delay_s * 1000))
+            yield ConnectionChanged(waiting_for(self._server, decision))
             await asyncio.sleep(decision.delay_s)
 
     async def _one_connection(self) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
@@ -200,11 +200,5 @@ class Follower:
             self._told_unreadable = True
             yield self._told(ConnectionState.CONNECTED, "the server sent output that is not the JSON it promises")
 
-    def _told(
-        self,
-        state: ConnectionState,
-        message: str | None = None,
-        attempt: int | None = None,
-        retry_ms: int | None = None,
-    ) -> ConnectionChanged:
-        return ConnectionChanged(Connection(self._server, state, attempt, retry_ms, message))
+    def _told(self, state: ConnectionState, message: str | None = None) -> ConnectionChanged:
+        return ConnectionChanged(Connection(self._server, state, message=message))

@@ -17,6 +17,7 @@ from rdev_bridge.remote.items import (
     OutputArrived,
     StreamFailed,
     StreamLost,
+    waiting_for,
 )
 from rdev_bridge.runs.assemble import Assembler
 from rdev_bridge.runs.dependencies import run_dependencies
@@ -25,6 +26,7 @@ from rdev_bridge.runs.log import LogWriter
 from rdev_bridge.runs.relay import Relay
 
 if TYPE_CHECKING:
+    from rdev_bridge.core.resume import Wait
     from rdev_bridge.remote.connect import Connector, RemoteCommand
     from rdev_bridge.remote.items import CancelResult, CommandSpec
     from rdev_bridge.runs.live import LiveRun
@@ -92,7 +94,12 @@ async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) 
     A start call that is under way when the run's end is asked for gets a little time to be answered, so that what it
     started can be ended.
     """
-    command = await live.unless_ended(connector.start(spec), patience_s=_START_PATIENCE_S)
+
+    async def pause(wait: Wait) -> None:
+        await live.audience.connection_changed(waiting_for(live.target.server.name, wait))
+        await live.pause(wait.delay_s)
+
+    command = await live.unless_ended(connector.start(spec, pause), patience_s=_START_PATIENCE_S)
     live.binding = command.binding
     live.save()
     live.started.set()

@@ -93,6 +93,13 @@ class LiveRun:
         assert self.wanted_end is not None
         return self.wanted_end
 
+    async def pause(self, delay_s: float) -> None:
+        """Wait. Raises EndedEarlyError as soon as the end is asked for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._end_wanted.wait()
+            raise EndedEarlyError
+
     async def unless_ended(self, work: Coroutine[Any, Any, T], *, patience_s: float = 0.0) -> T:
         """The result of `work`; where the end is asked for first, `work` gets `patience_s` and is then cancelled.
 

@@ -281,10 +281,28 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_not_there(bridge: Bridge, mon
     assert process.stdout is not None
     with process:
         assert json.loads(process.stdout.readline())["event"] == "runStarted"
+        told = json.loads(process.stdout.readline())
+        assert (told["event"], told["state"], told["attempt"]) == ("connection", "offline", 1)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=15)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["run"]["outcome"] == "cancelled"
+
+
+def test_waiting_for_a_server_is_said_once(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("RDEV_API_KEY", "k")
+    process = bridge.start("run", "--", "true")
+    assert process.stderr is not None
+    with process:
+        assert (
+            b"waiting for 127.0.0.1:9: the server cannot be reached (connection refused)" in process.stderr.readline()
+        )
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=15)
+    assert rest.splitlines()[0] == "rdev-bridge: cancelling…".encode()
+    assert rest.count(b"waiting") == 0
+    assert process.returncode == 130
 
 
 # ── jsonl ──

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,6 +20,8 @@ from tests.support.wait import eventually_async
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from rdev_bridge.core.resume import Wait
 
 
 def answer(status: int, body: str = "", headers: str = "") -> Fault:
@@ -53,14 +54,19 @@ async def test_tried_again_where_the_server_says_later(status: int) -> None:
 
 async def test_tried_again_while_nobody_listens() -> None:
     async with ForeignServer() as server, FaultProxy(server.port) as proxy, connect(server, proxy.url) as connector:
+        waits: list[Wait] = []
+
+        async def listen_after_two(wait: Wait) -> None:
+            waits.append(wait)
+            if len(waits) == 2:
+                await proxy.listen()
+
         await proxy.refuse()
-        starting = asyncio.create_task(connector.start(CommandSpec("echo once")))
-        await asyncio.sleep(0.05)
-        assert not starting.done()
-        await proxy.listen()
-        followed = await gather((await starting).follow(None))
+        followed = await gather((await connector.start(CommandSpec("echo once"), listen_after_two)).follow(None))
     assert followed.lines == [("stdout", "once")]
     assert len(server.starts) == 1
+    assert [(wait.attempt, wait.reached) for wait in waits] == [(1, False), (2, False)]
+    assert "nothing was started" in waits[0].why
 
 
 async def test_not_tried_for_longer_than_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
