@@ -102,7 +102,7 @@ def _gate(args: argparse.Namespace, state: Path) -> Gate:
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9_.\[\]:-]+", origin):
             raise UsageError(f"--allow-origin takes an origin such as https://dev.example.com:3000, not {origin!r}")
-    key = os.environ.get("RDEV_API_KEY")
+    key = os.environ.get("RDEV_API_KEY") or None  # set but empty is what CI makes of a secret that is not there
     if args.api_key_file is not None:
         key = read_key(args.api_key_file)
     elif key is not None:
