@@ -16,7 +16,7 @@ from rdev_bridge.runs.store import RunStore, find_run
 from rdev_bridge.settings import Flags, load_user, load_workspace, path_map, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, Server, SyncProgress, Task
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _READERS_KEPT = 8
 _OPENING_S = 1.0
+_CHANGES_KEPT = 10_000
 
 
 class App:
@@ -58,6 +59,7 @@ class App:
         self._connectors: dict[Target, asyncio.Task[Connector]] = {}
         self._readers: dict[str, LogReader] = {}
         self._barrier: Barrier | None = None
+        self._changed: dict[Path, dict[Path, None]] = {}
         self._folders = list(folders)
         self.reload()
 
@@ -124,6 +126,14 @@ class App:
 
         trust.grant(folder, self._workspace(folder).source.content)
 
+    def changed(self, folder: Path, paths: Iterable[Path]) -> None:
+        """Files of this folder changed: the next barrier begins with them. It does not rely on hearing of every one."""
+        known = self._changed.setdefault(folder, {})
+        if self._barrier is None or len(known) > _CHANGES_KEPT:
+            known.clear()
+        else:
+            known.update(dict.fromkeys(paths))
+
     # ── output of earlier and present runs ──
 
     async def read_output(self, run_id: str, seq: int, limit: int) -> ReadOutput:
@@ -179,7 +189,14 @@ class App:
             self._barrier = Barrier()
         consent = self.runner.is_named(request) or self.is_trusted(request.folder)
         return await self._barrier(
-            task, target, connector, request.folder, None, progress, consent=consent, conflict=self.sync_conflict
+            task,
+            target,
+            connector,
+            request.folder,
+            self._changed.pop(request.folder, None),
+            progress,
+            consent=consent,
+            conflict=self.sync_conflict,
         )
 
     def store(self, folder: Path) -> RunStore:

@@ -53,8 +53,9 @@ async def _watch(args: argparse.Namespace) -> int:
     request = _request(app, args.words, folder, here)
     name = request.task.name if request.task else request.command or ""
 
-    def reread(changed: list[Path]) -> None:
-        """The task may have become another one."""
+    def note(changed: list[Path]) -> None:
+        """The next push begins with these; and the task may have become another one."""
+        app.changed(folder, changed)
         if not any(path.parent == folder and path.name == "rdev.toml" for path in changed):
             return
         try:
@@ -72,7 +73,7 @@ async def _watch(args: argparse.Namespace) -> int:
         submit=app.runner.submit,
         notice=lambda notice: session.notice(notice),
         stale=lambda run_id: session.stale(run_id),
-        changed=reread,
+        changed=note,
     )
     watcher.set_watches(_watches(name, request, args.on))
     app.observers += [watcher, face]

@@ -49,6 +49,7 @@ class Session:
             notice=self._notice,
             stale=self._overtaken,
             untrusted=self.trust.ask_once,
+            changed=lambda folder, paths: self.app.changed(folder, paths),
         )
         self.diagnostics = DiagnosticsPublisher(peer)
         self.open_files: set[Path] = set()

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Watching:
     """The watchers of one session, and a `RunObserver` for them.
 
-    `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself.
+    `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself,
+    `changed` of every file of a folder that changed.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class Watching:
         notice: Callable[[WatchNotice], None],
         stale: Callable[[str], None],
         untrusted: Callable[[Path], None],
+        changed: Callable[[Path, list[Path]], None],
     ) -> None:
         self._submit, self._is_trusted = submit, is_trusted
-        self._notice, self._stale, self._untrusted = notice, stale, untrusted
+        self._notice, self._stale, self._untrusted, self._tell_changed = notice, stale, untrusted, changed
         self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
         self._tasks: dict[tuple[Path, str], Task] = {}
         self._named: dict[tuple[Path, str], bool] = {}
@@ -95,7 +97,7 @@ class Watching:
                 submit=self._submit,
                 notice=self._notice,
                 stale=self._stale,
-                changed=lambda paths: self._look_for_untrusted(folder, paths),
+                changed=lambda paths: self._changed(folder, paths),
             )
             stack = AsyncExitStack()
             await stack.enter_async_context(watcher)
@@ -106,7 +108,8 @@ class Watching:
         _, stack = self._watchers.pop(folder)
         await stack.aclose()
 
-    def _look_for_untrusted(self, folder: Path, paths: list[Path]) -> None:
+    def _changed(self, folder: Path, paths: list[Path]) -> None:
+        self._tell_changed(folder, paths)
         if self._is_trusted(folder):
             return
         for (where, name), task in self._tasks.items():

@@ -42,9 +42,9 @@ class Barrier:
     ) -> SyncResult:
         """Return once the run may start.
 
-        `changed` is every path of the workspace that changed since the last barrier of this folder; None (unknown)
-        costs one scan. `consent` says that the workspace is trusted or that the user named this task: without it no
-        command of the workspace runs here.
+        `changed` are paths known to have changed since the last barrier of this folder (None: nobody looks). They give
+        a push a head start; it finds out by itself what else changed. `consent` says that the workspace is trusted or
+        that the user named this task: without it no command of the workspace runs here.
 
         Raises SyncError; the run must not start then. Cancelling stops what is under way.
         """

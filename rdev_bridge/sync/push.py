@@ -64,11 +64,12 @@ class Push:
     progress: Callable[[SyncProgress], None]
     policy: ConflictPolicy
     known: Known
-    _notes: list[asyncio.Task[str]] = field(default_factory=list, init=False)
+    _notes: list[asyncio.Task[tuple[Scan, str]]] = field(default_factory=list, init=False)
     _opened: bool = field(default=False, init=False)
     _looked: bool = field(default=False, init=False)
     _stale: int = field(default=0, init=False)
     _kept: tuple[str, ...] = field(default=(), init=False)
+    _done: SyncResult = field(default_factory=SyncResult, init=False)
 
     async def run(self) -> SyncResult:
         """Make the server's tree what the workspace is. Raises SyncError; nothing is half written then."""
@@ -82,43 +83,44 @@ class Push:
                 await asyncio.gather(*self._notes, return_exceptions=True)
 
     async def _rounds(self) -> SyncResult:
-        await self._scan(self.changed)
+        await self._scan()
         self._memory = self._recall()
         self._peer = Peer(self.shell, self.root, self._memory.client, self._memory.tools)
         if self._memory.tools is None and not await self._open():
-            return await self._result(None)
+            return self._result(await self._saw_all())
         for _ in range(_ROUNDS):
             try:
-                result = await self._round()
+                done = await self._round()
             except ChangedMeanwhileError:
-                await self._scan(None)
+                await self._scan_whole()
                 continue
             except SyncError as error:
                 # The server may not be what it was: an emptied disk, another image with other tools.
                 if self._opened or error.reason in _FINAL:
                     raise
                 if not await self._open():
-                    return await self._result(None)
+                    return self._result(await self._saw_all())
                 continue
-            if result is not None:
-                return result
+            if done and (state := await self._saw_all()) is not None:
+                return self._result(state)
         raise SyncError("the files keep changing faster than they can be brought over; try again", reason="syncRace")
 
-    async def _round(self) -> SyncResult | None:
+    async def _round(self) -> bool:
+        """One attempt; false where the server turned out to be not what it was held to be."""
         memory, peer, local = self._memory, self._peer, self._wanted()
         self._forget_ignored()
         todo = difference(memory.base, local, memory.spared)
         if not todo:
             if self._looked or await peer.generation() == memory.generation:
                 self._remember(after_push(memory.base, local, memory.spared), memory.generation)
-                return await self._result(None)
+                return True
             await self._look()
-            return None
+            return False
         plan = self._plan(todo)
         worth_a_look = plan.total_bytes >= _LOOK_FIRST_BYTES and not self._looked and memory.base
         if worth_a_look and not await self._is_as_believed(plan):
             await self._look()
-            return None
+            return False
         expect = "*" if self._stale >= _STALE_ROUNDS else memory.generation
         async with delivered(peer, plan, self.progress, self._dir if memory.same_machine else None) as (unpack, text):
             intend(self._intents, {path: local[path] for path in todo.written})
@@ -126,7 +128,8 @@ class Push:
             applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
         if applied.word == "ok":
             self._remember(after_push(memory.base, local, memory.spared), applied.generation)
-            return await self._result(plan, len(todo.drop))
+            self._count(plan, len(todo.drop))
+            return True
         if applied.word == "busy":
             raise SyncError(
                 f"another push to {self.root} is under way on the server (its process: {applied.generation}); "
@@ -138,18 +141,27 @@ class Push:
         elif plan.damaged(applied.text):
             raise SyncError("what arrived on the server is not what was sent; is its disk full?")
         await self._look()
-        return None
+        return False
 
-    async def _scan(self, changed: Collection[Path] | None) -> None:
+    async def _scan(self) -> None:
+        """Learn what the workspace holds.
+
+        `changed` gives a head start and is not relied on, since events can be late or lost. The push begins with it,
+        and while the server works a whole scan finds out what else there is (`_saw_all`).
+        """
         before = self.known.scans.get(self.folder)
-        file = self._dir / "scan"
-        if before is not None and changed is not None:
-            found = await asyncio.to_thread(rescan, self.folder, before, changed)
+        if before is not None and self.changed is not None:
+            found = await asyncio.to_thread(rescan, self.folder, before, self.changed)
             if found is not None:
-                self._take(found, None)
+                self._local = self.known.scans[self.folder] = found
+                self._whole = self._aside(lambda: _named(scan(self.folder, found)))
                 return
-        if before is None:
-            before = await asyncio.to_thread(load_scan, file)
+        await self._scan_whole()
+
+    async def _scan_whole(self) -> None:
+        file = self._dir / "scan"
+        known = self.known.scans.get(self.folder)
+        before = await asyncio.to_thread(load_scan, file) if known is None else known
         hashed = 0
 
         def tell(size: int) -> None:
@@ -157,22 +169,28 @@ class Push:
             hashed += size
             loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
 
+        def name_and_save() -> tuple[Scan, str]:
+            if found.seen != before.seen or found.ignored != before.ignored:
+                save_scan(file, found)
+            return _named(found)
+
         loop = asyncio.get_running_loop()
         found = await asyncio.to_thread(scan, self.folder, before, tell)
-        changed_since = found.seen != before.seen or found.ignored != before.ignored
-        self._take(found, file if changed_since else None)
-
-    def _take(self, found: Scan, file: Path | None) -> None:
-        """Go on with this scan. Its name, and its place in `file`, are made while the server works."""
         self._local = self.known.scans[self.folder] = found
+        self._whole = self._aside(name_and_save)
 
-        def name_and_save() -> str:
-            if file is not None:
-                save_scan(file, found)
-            return digest(found.manifest)
+    def _aside(self, work: Callable[[], tuple[Scan, str]]) -> asyncio.Task[tuple[Scan, str]]:
+        """Do this while the server works."""
+        task = asyncio.create_task(asyncio.to_thread(work))
+        self._notes.append(task)
+        return task
 
-        self._state = asyncio.create_task(asyncio.to_thread(name_and_save))
-        self._notes.append(self._state)
+    async def _saw_all(self) -> str | None:
+        """The name of what was brought; None where more had changed than the round that is over knew of."""
+        found, name = await self._whole
+        known, self._local = self._local, found
+        self.known.scans[self.folder] = found
+        return name if found.manifest == known.manifest else None
 
     def _recall(self) -> TargetMemory:
         """What is known of the target; read from disk only where another process wrote it."""
@@ -295,18 +313,26 @@ class Push:
             link_target=lambda path: _read_link(self.folder / path, self._local.manifest[path]),
         )
 
-    async def _result(self, plan: Plan | None, deleted: int = 0) -> SyncResult:
+    def _count(self, plan: Plan, deleted: int) -> None:
+        done = self._done
+        self._done = SyncResult(
+            files=done.files + plan.files, bytes=done.bytes + plan.total_bytes, deleted=done.deleted + deleted
+        )
+
+    def _result(self, state: str | None) -> SyncResult:
         wanted = self._wanted()
         refused = dict(self._local.refused)
         refused.update((path, "the server has no readlink") for path in self._local.manifest if path not in wanted)
-        return SyncResult(
-            state=await self._state,
-            files=plan.files if plan else 0,
-            bytes=plan.total_bytes if plan else 0,
-            deleted=deleted,
+        return replace(
+            self._done,
+            state=state,
             kept=self._kept,
             refused=tuple(f"{path}: {reason}" for path, reason in sorted(refused.items())),
         )
+
+
+def _named(found: Scan) -> tuple[Scan, str]:
+    return found, digest(found.manifest)
 
 
 def _read_link(path: Path, state: str) -> str:

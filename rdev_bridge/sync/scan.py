@@ -122,37 +122,48 @@ class _Walk:
         prefix = f"{path}/" if path else ""
         where = f"{self._root}/{path}" if path else self._root
         try:
-            with os.scandir(where) as listing:
-                entries = list(listing)
+            descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             self.result.manifest.pop(path, None)
             return
         except OSError as error:
             raise _unreadable(path, error) from error
-        trusted = trusted and self._same_rules(entries, prefix)
+        try:  # by its descriptor, so that the system need not find the way here again for each entry
+            with os.scandir(descriptor) as listing:
+                entries = list(listing)
+            trusted = trusted and self._same_rules(entries, prefix)
+            below = self._entries(entries, prefix, where, trusted)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        finally:
+            os.close(descriptor)
+        for folder in below:
+            yield folder, trusted
+
+    def _entries(self, entries: list[os.DirEntry[str]], prefix: str, where: str, trusted: bool) -> list[str]:
+        """Take in what a folder holds; returns the folders in it."""
         manifest, seen, ignored = self.result.manifest, self.result.seen, self.result.ignored
         old_manifest, old_seen, old_ignored = self._before.manifest, self._before.seen, self._before.ignored
+        folders = []
         for entry in entries:
             name = entry.name
             below = prefix + name
-            if name in NEVER:
-                ignored.add(below)
-                continue
+            known = old_seen.get(below)
             is_folder = entry.is_dir(follow_symlinks=False)
-            if not (trusted and below in old_manifest) and (
-                (trusted and below in old_ignored) or self._is_ignored(below, is_folder)
+            was_taken_in = trusted and (old_manifest.get(below) == FOLDER if is_folder else known is not None)
+            if not was_taken_in and (
+                name in NEVER or (trusted and below in old_ignored) or self._is_ignored(below, is_folder)
             ):
                 ignored.add(below)
                 continue
             if is_folder:
                 manifest[below] = FOLDER
-                yield below, trusted
+                folders.append(below)
                 continue
             try:
                 info = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            known = old_seen.get(below)
             if (
                 known is not None
                 and known[0] == info.st_mtime_ns
@@ -163,7 +174,8 @@ class _Walk:
                 seen[below] = known
                 manifest[below] = known[4]
             else:
-                self.entry(entry.path, below, info)
+                self.entry(f"{where}/{name}", below, info)
+        return folders
 
     def _same_rules(self, entries: list[os.DirEntry[str]], prefix: str) -> bool:
         """Is this folder's own ignore file, or its absence, as it was?"""

@@ -221,10 +221,13 @@ async def test_a_dead_holders_lock_is_stolen_and_a_living_ones_is_not(pushed_by:
     await dead.wait()
     for content in (f"{dead.pid} 12345 {machine}\n", f"{os.getpid()} 1 {machine}\n", ""):
         lock.write_text(content)
+        thief = lock.with_name("lock.steal")
+        thief.write_text(content)
         pushed.write("a", f"over {content}")
         await pushed.push()
         pushed.alike()
         assert not lock.exists()
+        assert not thief.exists()
 
 
 def started_at() -> str:

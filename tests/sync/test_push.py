@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdev_bridge.sync import SyncError
+from rdev_bridge.sync import SyncError, memory, push
 from tests.sync.conftest import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from tests.sync.conftest import Pushed
 
 ODD_NAMES = [
@@ -201,24 +204,42 @@ async def test_many_files_go_in_parts_and_changed_ones_too(pushed_by: Pushed) ->
     ]
 
 
-async def test_known_changes_need_no_scan(pushed: Pushed) -> None:
+async def test_known_changes_are_brought_first_and_what_nobody_told_too(
+    pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(20):
         pushed.write(f"d/f{number}", "x")
     await pushed.push(changed=[])  # nothing is known yet, so this scans all the same
     pushed.alike()
-    unseen = pushed.write("d/f1", "an edit that nobody told")
+    brought = []
+
+    def intend(path: Path, states: Mapping[str, str]) -> None:
+        brought.append(set(states))
+        memory.intend(path, states)
+
+    monkeypatch.setattr(push, "intend", intend)
+    pushed.write("d/f1", "an edit that nobody told")
     edited = pushed.write("d/f2", "an edit")
     (pushed.here / "d/f3").unlink()
     new = pushed.write("d/new", "new")
-    await pushed.push(changed=[edited, pushed.here / "d/f3", new])
-    assert (pushed.there / "d/f1").read_text() == "x"
-    unseen.touch()
-    await pushed.push()
+    result = await pushed.push(changed=[edited, pushed.here / "d/f3", new])
     pushed.alike()
+    assert brought == [{"d/f2", "d/new"}, {"d/f1"}]
+    assert (result.files, result.deleted) == (3, 1)
+    assert (await pushed.push()).state == result.state
     pushed.write(".gitignore", "d/new\n")
     pushed.write("fresh/folder/file", "1")
     await pushed.push(changed=[pushed.here / ".gitignore", pushed.here / "fresh"])
     assert (pushed.there / "fresh/folder/file").exists()
+
+
+async def test_no_word_of_a_change_at_all_is_no_reason_to_miss_it(pushed: Pushed) -> None:
+    pushed.write("a", "1")
+    await pushed.push()
+    pushed.write("a", "2")
+    pushed.write("new/b", "3")
+    await pushed.push(changed=[])
+    pushed.alike()
 
 
 async def test_what_vanished_on_the_server_comes_again(pushed: Pushed) -> None:

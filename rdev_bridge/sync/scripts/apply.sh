@@ -82,8 +82,12 @@ into() {
 # The generation stays at `applying`, so that the next push looks at everything.
 broken() { finish failed "could not change what the push has to change; the server says why on stderr"; }
 
-# Staging folders of pushes that died here.
+# What pushes that died here left: staging folders, and the mark of one that was about to take a lock over.
 sweep() {
+  thief=
+  { read -r thief <"$own/lock.steal"; } 2>/dev/null
+  # shellcheck disable=SC2086 # fields are words
+  if [ -e "$own/lock.steal" ] && { [ -z "$thief" ] || ! alive $thief; }; then rm -f "$own/lock.steal"; fi
   for left in "$here/$own/stage.$machine".*; do
     born "${left##*.}"
     if [ -z "$since" ]; then rm -rf "$left"; fi
