@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.stored import StoredTarget
     from rdev_bridge.settings import Workspace
     from rdev_bridge.sync.barrier import Barrier
+    from rdev_bridge.trust import Review
 
 _READERS_KEPT = 8
 _OPENING_S = 1.0
@@ -125,6 +126,12 @@ class App:
         from rdev_bridge import trust
 
         trust.grant(folder, self._workspace(folder).source.content)
+
+    def trust_review(self, folder: Path) -> Review:
+        """What the user decides on: this folder as it was read, and what changed since it was trusted."""
+        from rdev_bridge import trust
+
+        return trust.review(folder, self._workspace(folder).source.content)
 
     def changed(self, folder: Path, paths: Iterable[Path]) -> None:
         """Files of this folder changed: the next barrier begins with them. It does not rely on hearing of every one."""

@@ -88,6 +88,24 @@ def grants() -> list[Grant]:
     return sorted((grant for grant in found if grant), key=lambda grant: grant.folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person decides on: a content, whether another one was trusted before, and the lines that differ."""
+
+    digest: str
+    is_change: bool
+    lines: list[str]
+    """As `changes` has them where there was a grant; the whole content where there was none."""
+
+
+def review(folder: Path, content: bytes) -> Review:
+    """What trusting `folder` with this content would mean, compared with the last grant."""
+    before = granted(folder)
+    lines = changes(before.content if before else b"", content)[2:]
+    shown = lines if before else [line[1:] for line in lines if line.startswith("+")]
+    return Review(hashlib.sha256(content).hexdigest(), before is not None, shown)
+
+
 def changes(before: bytes, after: bytes) -> list[str]:
     """A unified diff from `before` to `after`, one line an entry, safe to show: what could steer a terminal, or hide
     text in it, is escaped.

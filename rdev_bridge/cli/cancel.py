@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli import options
@@ -45,12 +44,13 @@ async def _cancel(args: argparse.Namespace) -> int:
 
 
 async def _end(runner: Runner, run_id: str) -> int:
+    from rdev_bridge.cli.terminal import say
     from rdev_bridge.runs.attach import end_elsewhere
 
     try:
         run = await end_elsewhere(runner, run_id)
     except RdevError as error:
-        print(f"rdev-bridge: {error}", file=sys.stderr)
+        say(str(error))
         return 125
     print(f"{run_id} {run.outcome.value if run.outcome else 'cancelled'}")
     return 0

@@ -41,6 +41,11 @@ class Keys:
             self._loop.remove_signal_handler(signal.SIGTSTP)
             self._loop.remove_signal_handler(signal.SIGCONT)
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody can type to us now."""
+        return self._before is not None
+
     def _take(self) -> None:
         """Switch to single keys; left alone while we are in the background, where it would stop the process."""
         if self._before is not None or os.tcgetpgrp(self._fd) != os.getpgrp():

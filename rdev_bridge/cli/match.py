@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.cli import options
+from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -118,11 +119,11 @@ def _slices(file: str | None) -> Iterator[list[str]]:
 def _said(problem: Problem, locator: Locator | None) -> str:
     place = ":".join(str(part) for part in (problem.path, problem.line, problem.column) if part is not None)
     code = f" [{problem.code}]" if problem.code else ""
-    message = problem.message.replace("\n", "\n    ")
-    said = f"{place}: {problem.severity.name.lower()}: {message}{code}"
+    said = f"{place}: {problem.severity.name.lower()}: {problem.message}{code}"
     if locator is not None and locator.locate(problem.path, problem.location) is None:
-        said += "\n    (no file of this workspace: it stays in the output)"
-    return "\n".join([said, *(f"    {one.path}:{one.line}: {one.message}" for one in problem.related)])
+        said += "\n(no file of this workspace: it stays in the output)"
+    said = "\n".join([said, *(f"{one.path}:{one.line}: {one.message}" for one in problem.related)])
+    return "\n    ".join(map(visible, said.split("\n")))
 
 
 def _explain(matcher: Matcher, lines: list[str], first: int, problems: list[Problem], most: int) -> int:
@@ -134,7 +135,7 @@ def _explain(matcher: Matcher, lines: list[str], first: int, problems: list[Prob
     taken |= {number - back for number in taken for back in range(longest)}
     misses = near_misses(matcher.definitions, lines, taken, first + 1)
     for miss in misses[: max(0, most)]:
-        print(f"line {miss.line}: {miss.text[:200]}\n    no problem: {miss.reason}", file=sys.stderr)
+        print(f"line {miss.line}: {visible(miss.text[:200])}\n    no problem: {miss.reason}", file=sys.stderr)
     return len(misses)
 
 

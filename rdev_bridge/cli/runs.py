@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli import options
+from rdev_bridge.core.shown import visible
 
 if TYPE_CHECKING:
     import argparse
@@ -56,7 +57,7 @@ def row_of(run: Run, now: datetime, *, detached: bool) -> tuple[str, str, str, s
     age = short_time((now - run.started_at).total_seconds())
     took = "" if run.duration_ms is None else short_time(run.duration_ms / 1000)
     code = "" if run.exit_code is None else str(run.exit_code)
-    return run.run_id, "".join(c if c.isprintable() else "?" for c in what), state, code, f"{age} ago", took
+    return run.run_id, visible(what), state, code, f"{age} ago", took
 
 
 def short_time(seconds: float) -> str:

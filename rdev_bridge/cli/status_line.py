@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import Outcome
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ KEYS = "r run  p pause  c cancel  q quit"
 KEYS_PAUSED = "r run  p go on  q quit"
 _NAME_CHARS = 40
 _ERASE = "\r\x1b[2K"
+_CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 _MARKS = {Outcome.SUCCEEDED: ("✓", "32"), Outcome.FAILED: ("✗", "31")}
 _WORDS = {
     Outcome.SUCCEEDED: "passed",
@@ -65,8 +67,8 @@ def seconds(duration_s: float) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """One line of at most that many characters."""
-    line = " ".join(text.split())
+    """One line of at most that many characters, none of which steers a terminal."""
+    line = one_line(text)
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
@@ -128,6 +130,12 @@ class StatusLine:
         self.hide()
         self.settle()
         self._write(text + "\n")
+
+    def clear(self) -> None:
+        """Empty the screen and what can be scrolled back to."""
+        self.hide()
+        self.settle()
+        self._write(_CLEAR)
 
     def settle(self) -> None:
         """No more output comes: end a line that it left in the middle."""

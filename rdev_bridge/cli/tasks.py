@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.cli import options
 from rdev_bridge.cli.style import print_columns
+from rdev_bridge.core.shown import visible
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     elif workspace.tasks:
         print_columns([_row(task) for task in workspace.tasks.values()], head=("TASK", "GROUP", "WHAT"))
     else:
-        print(f"{workspace.folder} has no tasks; `rdev-bridge init` writes some", file=sys.stderr)
+        print(f"{visible(str(workspace.folder))} has no tasks; `rdev-bridge init` writes some", file=sys.stderr)
     return 0
 
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli.outlet import Outlet
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import ConnectionState, Stream
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def progress_line(progress: SyncProgress) -> str:
 
 
 def say(text: str) -> None:
-    """One line of the bridge's own on stderr; nobody may be reading."""
+    """One line of the bridge's own on stderr; what it quotes steers no terminal, and nobody may be reading."""
     try:
-        print(f"rdev-bridge: {text}", file=sys.stderr, flush=True)
+        print(f"rdev-bridge: {one_line(text)}", file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115 - held for the rest of our life
 

@@ -75,10 +75,11 @@ def _grant(workspace: Workspace, *, ask: bool) -> int:
         return 0
     if workspace.config_file is None:
         raise UsageError(f"{folder} has no rdev.toml, so nothing there starts by itself")
-    before = trust.granted(folder)
-    print(_title(workspace, changed=before is not None), file=sys.stderr)
-    for line in trust.changes(before.content if before else b"", content)[2:]:
-        print(f"  {_shown(line, is_new=before is None)}", file=sys.stderr)
+    review = trust.review(folder, content)
+    print(_title(workspace, changed=review.is_change), file=sys.stderr)
+    for line in review.lines:
+        colour = _COLOURS.get(line[:1]) if review.is_change else None
+        print(f"  {painted(line, colour, sys.stderr) if colour else line}", file=sys.stderr)
     if ask and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on; --yes trusts the file as it is now")
     if ask and not confirmed("Trust it as it is now?"):
@@ -94,9 +95,3 @@ def _title(workspace: Workspace, *, changed: bool) -> str:
     what = f"tasks that start by themselves: {', '.join(starting)}" if starting else "no task starts by itself yet"
     name = visible(str(workspace.config_file))
     return f"{name} {'has changed since you trusted it' if changed else 'says'} ({visible(what)}):"
-
-
-def _shown(line: str, *, is_new: bool) -> str:
-    if is_new:
-        return "" if line.startswith("@") else line[1:]
-    return painted(line, _COLOURS[line[0]], sys.stderr) if line[:1] in _COLOURS else line

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.consent import meaning
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -58,12 +59,16 @@ async def _watch(args: argparse.Namespace) -> int:
         app.changed(folder, changed)
         if not any(path.parent == folder and path.name == "rdev.toml" for path in changed):
             return
+        agreed = _consent(session.request, app)
         try:
             app.reload()
             session.request = _request(app, args.words, folder, here)
             watcher.set_watches(_watches(name, session.request, args.on))
         except UsageError as error:
             face.say(str(error))
+        else:
+            if _consent(session.request, app) != agreed and not app.is_trusted(folder):
+                session.hold(f"rdev.toml makes {name} something else now, and this workspace is not trusted")
 
     form = "jsonl" if args.output == "jsonl" else "status" if _is_terminal() else "plain"
     printer = (JsonlFace if form == "jsonl" else TerminalFace)(lambda error: session.gone(error))
@@ -89,6 +94,12 @@ def _watches(name: str, request: RunRequest, on: list[str]) -> dict[str, Watch]:
     from rdev_bridge.watch.watcher import Watch
 
     return {name: Watch(request, tuple(on) or (request.task.watch if request.task else ()))}
+
+
+def _consent(request: RunRequest, app: App) -> object:
+    """What the user said yes to by naming the task."""
+    task = request.task
+    return task and meaning(task, {one.name: one for one in app.tasks() if one.folder == task.folder})
 
 
 def _request(app: App, words: list[str], folder: Path, here: Path) -> RunRequest:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli.status_line import StatusLine, WatchState, result, shortened
+from rdev_bridge.cli.terminal import say
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import TriggerKind
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Connection, Run, Trigger
     from rdev_bridge.runs.observer import OutputBatch, RunObserver
 
-_CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 _NAMED_FILES = 3
 _NAME_CHARS = 60
 
@@ -51,12 +52,12 @@ class WatchFace:
             self._line.show(self.state)
 
     def say(self, text: str) -> None:
-        """A line of our own that stays."""
+        """A line of our own that stays; what it quotes (names of files, words of a server) steers no terminal."""
         if self._line is not None:
-            self._line.say(text)
+            self._line.say(one_line(text))
             self.draw()
         else:
-            print(f"rdev-bridge: {text}", file=sys.stderr, flush=True)
+            say(text)
 
     def mark_stale(self, run_id: str) -> None:
         """Files changed after this run began."""
@@ -86,7 +87,9 @@ class WatchFace:
         self.state.cancelling = False
         why = f": {self.state.why}" if self.state.why else ""
         if self._form != "jsonl":
-            mark = (_CLEAR if self._clear else "") + "── " if self._line else ""
+            if self._line is not None and self._clear:
+                self._line.clear()
+            mark = "── " if self._line else ""
             self.say(f"{mark}{time.strftime('%H:%M:%S')} {self._name} runs{why}")
         self._update()
 

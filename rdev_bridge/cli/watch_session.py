@@ -58,6 +58,13 @@ class WatchSession:
         self._runner.mark_stale(run_id)
         self._face.mark_stale(run_id)
 
+    def hold(self, why: str) -> None:
+        """Start nothing by itself until the user says so."""
+        self._watcher.pause()
+        how = "r runs it once, p goes on with it" if self._keys.heard else "start watch again to go on with it"
+        self._face.say(f"{why}: paused; {how}, `rdev-bridge trust` shows what changed")
+        self._refresh()
+
     async def run(self) -> int:
         """Watch until the user leaves; returns the exit code. Every run is over by then."""
         loop = asyncio.get_running_loop()

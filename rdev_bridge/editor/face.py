@@ -113,10 +113,12 @@ class EditorFace:
 
     async def connection_changed(self, connection: Connection) -> None:
         """How the server is doing."""
+        message = None if connection.message is None else plain(connection.message)
         if self._client.rdev:
-            self._peer.notify("rdev/connection", connection_to_wire(connection))
+            wire = connection_to_wire(connection)
+            self._peer.notify("rdev/connection", wire if message is None else wire | {"message": message})
         else:
-            self._log(f"{connection.server}: {connection.state.value}. {plain(connection.message or '')}".strip())
+            self._log(f"{connection.server}: {connection.state.value}. {message or ''}".strip())
 
     def _tell_end(self, run: Run) -> None:
         """A failure is worth a message; success only where nothing else showed the run."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ class Peer:
         self._refuse(raw_id, answer.code, answer.message, answer.data)
 
     def _refuse(self, raw_id: bytes, code: int, message: str, data: Any = None) -> None:
-        error = {"code": code, "message": message} | ({} if data is None else {"data": data})
+        error = {"code": code, "message": one_line(message)} | ({} if data is None else {"data": data})
         self._send(b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, _encode(error)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.editor.face import EditorFace
 from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, problem_to_lsp, settings_diagnostic
 from rdev_bridge.editor.features.runs import run_for_editor
@@ -42,7 +43,7 @@ class Session:
     def __init__(self, peer: Peer, writer: Writer, client: Client) -> None:
         self.peer, self.client = peer, client
         self.face = EditorFace(peer, writer, client, self.refresh_lenses)
-        self.trust = TrustQuestion(peer, client, self.grant_trust)
+        self.trust = TrustQuestion(peer, client, lambda folder: self.app.trust_review(folder), self.grant_trust)
         self.watching = Watching(
             submit=self.submit,
             is_trusted=self.is_trusted,
@@ -164,7 +165,7 @@ class Session:
         try:
             await self.watching.set_tasks(self.app.tasks())
         except (OSError, UsageError) as error:
-            self.peer.notify("window/showMessage", {"type": _WARNING, "message": f"Watching failed: {error}"})
+            self._warn(f"Watching failed: {error}")
 
     async def watch(self, task: Task, enabled: bool) -> bool:
         """`rdev/watch`. Raises UsageError for patterns that cannot be watched."""
@@ -190,7 +191,10 @@ class Session:
             self.peer.notify("rdev/runStale", {"run": run_for_editor(run)})
 
     def _notice(self, notice: WatchNotice) -> None:
-        self.peer.notify("window/showMessage", {"type": _WARNING, "message": notice.message})
+        self._warn(notice.message)
+
+    def _warn(self, text: str) -> None:
+        self.peer.notify("window/showMessage", {"type": _WARNING, "message": one_line(text)})
 
     # ── runs ──
 

@@ -1,7 +1,7 @@
 """Which tasks run again by themselves, folder by folder, and with whose consent.
 
 A task with `watch` patterns is on by itself in a trusted folder. Any task can be switched on by its name, which is
-consent to that task as it is written now: when its text changes in an untrusted folder, it is off again.
+consent to that task as it is written now: when it or what it depends on changes in an untrusted folder, it is off.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.consent import meaning
 from rdev_bridge.model import RunRequest
 from rdev_bridge.watch.globs import compile_globs
 from rdev_bridge.watch.watcher import Watch, WatchNotice, WorkspaceWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from rdev_bridge.model import Run, Task, Trigger
@@ -58,7 +59,7 @@ class Watching:
             del self._named[key]
         for key, task in now.items():
             before = self._tasks.get(key)
-            is_same = before is None or _text(before) == _text(task)
+            is_same = before is None or meaning(before, _of(key[0], self._tasks)) == meaning(task, _of(key[0], now))
             if self._named.get(key) and not is_same and not self._is_trusted(task.folder):
                 del self._named[key]
         self._tasks = now
@@ -150,6 +151,5 @@ class Watching:
         """As a `RunObserver`."""
 
 
-def _text(task: Task) -> tuple[object, ...]:
-    """What decides which code runs."""
-    return task.command, task.cwd, dict(task.env), task.sync, task.depends_on, task.server
+def _of(folder: Path, tasks: Mapping[tuple[Path, str], Task]) -> dict[str, Task]:
+    return {name: task for (where, name), task in tasks.items() if where == folder}

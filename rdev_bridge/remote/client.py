@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from rdev_bridge.core.resume import Wait, retry_after_s
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.events import read_error
 from rdev_bridge.remote.http import call_url, is_untrusted, read_bounded, was_refused, why
@@ -159,4 +160,4 @@ def _said(answer: bytes) -> str:
         text = read_error(msgspec.json.encode(error).decode()) if isinstance(error, dict) else str(error or "")
     except (msgspec.DecodeError, AttributeError, RecursionError):
         return ""
-    return "".join(c for c in text[:300] if c.isprintable())
+    return one_line(text[:300])

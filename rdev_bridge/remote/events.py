@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import Stream
 
 UNKNOWN_COUNT = -1
@@ -61,10 +62,10 @@ def read_complete(data: str) -> Complete | None:
 
 
 def read_error(data: str) -> str:
-    """The message of an `error` event, in whatever form it came; one line."""
+    """The message of an `error` event, in whatever form it came; one line that steers no terminal."""
     fields = _object(data)
     message = fields.get("message") if fields is not None else data
-    return " ".join(str(message or "no reason given").split())[:1000]
+    return one_line(str(message or "no reason given")[:1000])
 
 
 def read_missing(data: str) -> int | None:

@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from rdev_bridge import __version__
+from rdev_bridge.core.shown import one_line, visible
 from rdev_bridge.errors import RdevError, SettingsError
 from rdev_bridge.remote.transport import StreamTransport
 
@@ -103,13 +104,13 @@ def refuse_encoding(response: httpx.Response) -> None:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise RdevError(
-            f"the server compresses its answer ({encoding[:40]}) though we asked it not to", reason="badAnswer"
+            f"the server compresses its answer ({visible(encoding[:40])}) though we asked it not to", reason="badAnswer"
         )
 
 
 def why(error: Exception) -> str:
     """An exception of the HTTP library in words for a person, without URL and key."""
-    text = str(error).strip()
+    text = one_line(str(error)[:200])
     match error:
         case httpx.ConnectTimeout():
             return "the server does not answer"
@@ -125,9 +126,9 @@ def why(error: Exception) -> str:
             return (
                 "the connection broke"
                 if "peer closed" in text or "disconnected" in text
-                else f"no proper HTTP ({text[:200]})"
+                else f"no proper HTTP ({text})"
             )
-    return f"the connection broke ({text[:200]})" if text else "the connection broke"
+    return f"the connection broke ({text})" if text else "the connection broke"
 
 
 def was_refused(error: BaseException) -> bool:

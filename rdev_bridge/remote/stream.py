@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, retry_after_s
+from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
 from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other
@@ -124,7 +125,8 @@ class Follower:
         refuse_encoding(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
-            return GiveUp(f"the server answers with {kind[:60] or 'nothing'} instead of an event stream; check its url")
+            shown = visible(kind[:60]) or "nothing"
+            return GiveUp(f"the server answers with {shown} instead of an event stream; check its url")
         return None
 
     async def _read(self, response: httpx.Response) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
+from rdev_bridge import trust
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -124,6 +125,42 @@ def test_a_task_and_its_own_patterns(work: Path, terminal: Callable[..., pexpect
     (work / "a.txt").write_text("two\n")
     child.expect_exact("a.txt changed")
     assert "b.txt" not in child.before
+    child.expect_exact("two")
+    child.send("q")
+    assert code_of(child) == 0
+
+
+@pytest.mark.parametrize("changed", ["show", "first"])
+def test_what_a_change_makes_of_the_task_does_not_start_by_itself(
+    work: Path, terminal: Callable[..., pexpect.spawn], changed: str
+) -> None:
+    """A `git pull` may bring another command, in the task or in what it depends on; its name was no consent to that."""
+    commands = {"show": "cat a.txt", "first": "true"}
+    text = '[tasks.first]\ncommand = "{first}"\n[tasks.show]\ncommand = "{show}"\ndepends_on = ["first"]\n'
+    text += 'watch = ["a.*"]\n'
+    (work / "rdev.toml").write_text(text.format(**commands))
+    child = terminal("show")
+    child.expect("show passed in .* waits for changes")
+    (work / "rdev.toml").write_text(text.format(**{**commands, changed: "touch attacked; cat a.txt"}))
+    child.expect("show something else now, and this workspace is not trusted: paused")
+    (work / "a.txt").write_text("two\n")
+    child.expect("show paused, files changed")
+    assert not (work / "attacked").exists()
+    child.send("p")
+    child.expect_exact("two")
+    assert (work / "attacked").exists()
+    child.send("q")
+    assert code_of(child) == 0
+
+
+def test_a_trusted_workspace_goes_on(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    (work / "rdev.toml").write_text('[tasks.show]\ncommand = "true"\nwatch = ["a.*"]\n')
+    child = terminal("show")
+    child.expect("show passed in .* waits for changes")
+    changed = '[tasks.show]\ncommand = "cat a.txt"\nwatch = ["a.*"]\n'
+    trust.grant(work, changed.encode())
+    (work / "rdev.toml").write_text(changed)
+    (work / "a.txt").write_text("two\n")
     child.expect_exact("two")
     child.send("q")
     assert code_of(child) == 0

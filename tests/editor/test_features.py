@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdev_bridge import trust
 from rdev_bridge.editor.client import client_from, path_from_uri
 from rdev_bridge.editor.features import code_action, code_lens
 from rdev_bridge.editor.features.code_action import CodeActionContext, CodeActionParams, TextDocument
@@ -21,6 +22,7 @@ from rdev_bridge.editor.features.output import FRAME_CHARS, FRAME_LINES, output_
 from rdev_bridge.editor.features.run import RunParams, request_from
 from rdev_bridge.editor.features.show_output import ShowOutputParams, choose
 from rdev_bridge.editor.features.tasks import TaskIndex
+from rdev_bridge.editor.features.trust import question
 from rdev_bridge.editor.peer import Peer
 from rdev_bridge.editor.wording import ending, title_of
 from rdev_bridge.errors import SettingsError, UsageError
@@ -362,3 +364,12 @@ def test_folders(params: dict[str, Any], expected: tuple[str, ...]) -> None:
 )
 def test_uris(uri: str, path: str | None) -> None:
     assert path_from_uri(uri) == (None if path is None else Path(path))
+
+
+def test_a_question_fits_on_a_screen_and_hides_nothing(tmp_path: Path) -> None:
+    review = trust.review(tmp_path, b"\n".join(b"# line %d \x1b]0;x\x07" % n for n in range(40)))
+    text = question(tmp_path / "a\nb\u202e", review)
+    assert len(text.splitlines()) == 14
+    assert "28 more lines" in text
+    assert not {"\x1b", "\u202e", "\x07"} & set(text)
+    assert "a\\nb\\u202e" in text

@@ -101,6 +101,28 @@ def test_the_editor_s_user_is_asked_once(folder: Path, answer: str) -> None:
         assert [request["method"] for request in editor.asked] == ["window/showMessageRequest"]
 
 
+def test_a_changed_file_is_shown_and_asked_about_again(folder: Path) -> None:
+    answers = {"window/showMessageRequest": {"title": TRUST}}
+    with Editor(folder, ignored=QUIET, answers=answers) as editor:
+        editor.initialize(capabilities=ASKING)
+        editor.call("rdev/tasks")
+        save(editor, folder / "src" / "a.txt", "two\n")
+        editor.expect("rdev/tasksChanged")
+        changed = '[tasks.check]\ncommand = "echo evil \\u001b]0;x\\u0007 \u202e"\nwatch = ["src/**"]\n'
+        editor.answers["window/showMessageRequest"] = {"title": NOT_NOW}
+        save(editor, folder / "rdev.toml", changed)
+        editor.expect("rdev/tasksChanged")
+        save(editor, folder / "src" / "a.txt", "three\n")
+        eventually(lambda: len(editor.asked) == 2, what="the second question")
+        assert editor.call("rdev/runs")["runs"] == []
+        first, second = (request["params"]["message"] for request in editor.asked)
+        assert 'command = "cat src/a.txt"' in first
+        assert '-command = "cat src/a.txt"' in second
+        assert '+command = "echo evil' in second
+        assert "\\u202e" in second
+        assert not {"\u202e", "\x1b"} & set(first + second)
+
+
 def test_watching_by_name_is_consent_to_that_task_as_it_stands(folder: Path) -> None:
     with Editor(folder, ignored=(*QUIET, "window/showMessage")) as editor:
         editor.initialize(capabilities=RDEV)

@@ -95,7 +95,7 @@ async def test_other_refusals_are_final_and_say_what_the_server_said(status: int
             with pytest.raises(RdevError) as caught:
                 await connector.start(CommandSpec("echo never"))
         assert len(proxy.requests) == 1
-    assert "because ]0;title of it" in str(caught.value)
+    assert r"because \x1b]0;title\x07 of it" in str(caught.value)
     assert server.key not in str(caught.value)
 
 

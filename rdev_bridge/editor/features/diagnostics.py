@@ -29,7 +29,7 @@ def problem_to_lsp(placed: PlacedProblem, client: Client) -> dict[str, Any]:
         "message": plain(problem.message),
     }
     if problem.code:
-        wire["code"] = problem.code
+        wire["code"] = plain(problem.code)
     if placed.related and client.related_information:
         wire["relatedInformation"] = [_related_to_lsp(one, problem.unit, client) for one in placed.related]
     return wire

@@ -1,9 +1,10 @@
-"""The question whether a stranger's workspace may start things by itself: asked once, where the editor can ask."""
+"""The question whether a stranger's workspace may start things by itself: asked once for each content of its file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rdev_bridge.core.shown import visible
 from rdev_bridge.editor.peer import Unanswered
 
 if TYPE_CHECKING:
@@ -12,35 +13,65 @@ if TYPE_CHECKING:
 
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
+    from rdev_bridge.trust import Review
 
 TRUST, NOT_NOW = "Trust this workspace", "Not now"
 _INFO = 3  # MessageType
 _A_PERSON_DECIDES_S = 3600.0
+_SHOWN_LINES, _SHOWN_CHARS = 12, 160
 
 
 class TrustQuestion:
-    """`grant(folder)` is called where the user says yes; anything else, silence too, is a no for this session."""
+    """`grant(folder)` is called where the user says yes; anything else, silence too, is a no for this session.
 
-    def __init__(self, peer: Peer, client: Client, grant: Callable[[Path], Awaitable[Any]]) -> None:
-        self._peer, self._client, self._grant = peer, client, grant
-        self._asked: set[Path] = set()
+    `review(folder)` is what there is to decide on. A yes counts for what was shown and for nothing that came since.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        client: Client,
+        review: Callable[[Path], Review],
+        grant: Callable[[Path], Awaitable[Any]],
+    ) -> None:
+        self._peer, self._client, self._review, self._grant = peer, client, review, grant
+        self._asked: set[tuple[Path, str]] = set()
 
     def ask_once(self, folder: Path) -> None:
         """A task of `folder` would have started by itself."""
-        if folder not in self._asked:
-            self._asked.add(folder)
-            self._peer.spawn(self._ask(folder))
+        review = self._review(folder)
+        if (folder, review.digest) not in self._asked:
+            self._asked.add((folder, review.digest))
+            self._peer.spawn(self._ask(folder, review))
 
-    async def _ask(self, folder: Path) -> None:
-        text = f"Tasks of {folder} start by themselves when files change, once you trust this workspace."
+    async def _ask(self, folder: Path, review: Review) -> None:
+        text = question(folder, review)
         if not self._client.message_actions:
-            told = {"type": _INFO, "message": f"{text} The command rdev.trust does that."}
+            told = {"type": _INFO, "message": f"{text}\nThe command rdev.trust does that."}
             self._peer.notify("window/showMessage", told)
             return
-        question = {"type": _INFO, "message": text, "actions": [{"title": TRUST}, {"title": NOT_NOW}]}
+        asked = {"type": _INFO, "message": text, "actions": [{"title": TRUST}, {"title": NOT_NOW}]}
         try:
-            answer = await self._peer.ask("window/showMessageRequest", question, _A_PERSON_DECIDES_S)
+            answer = await self._peer.ask("window/showMessageRequest", asked, _A_PERSON_DECIDES_S)
         except Unanswered:
             return
-        if isinstance(answer, dict) and answer.get("title") == TRUST:
+        if not isinstance(answer, dict) or answer.get("title") != TRUST:
+            return
+        if self._review(folder).digest == review.digest:
             await self._grant(folder)
+        else:
+            self.ask_once(folder)
+
+
+def question(folder: Path, review: Review) -> str:
+    """What the user reads: the file, or what changed in it since it was trusted; no more than fits on a screen."""
+    where = visible(str(folder))
+    if review.is_change:
+        head = f"rdev.toml of {where} has changed; its tasks start by themselves again once you trust it as it is now:"
+    else:
+        head = f"Tasks of {where} start by themselves when files change, once you trust this workspace:"
+    lines = [line for line in review.lines if line.strip()]
+    shown = [line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…" for line in lines[:_SHOWN_LINES]]
+    more = len(lines) - len(shown)
+    rest = [f"… and {more} more lines; `rdev-bridge trust` shows them all"] if more else []
+    return "\n".join([head, *shown, *rest])
