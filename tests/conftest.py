@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.soak.figures import Figures
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+FIGURES = "reliability"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +25,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     selected = [item for item in items if "full" not in item.keywords]
     config.hook.pytest_deselected(items=[item for item in items if "full" in item.keywords])
     items[:] = selected
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests of reliability relayed and broke, added up (docs/reliability.md shows the last full run's)."""
+    total, found = Figures(), False
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == FIGURES:
+                total.add(Figures.from_wire(value))
+                found = True
+    if found:
+        terminalreporter.section("reliability")
+        terminalreporter.write_line(total.table())
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Callable[[Figures], None]:
+    """Adds the figures of a test to the table at the end, and fails it where anything was wrong."""
+
+    def note(figures: Figures) -> None:
+        record_property(FIGURES, figures.to_wire())
+        assert figures.good, figures.table()
+
+    return note
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.turns import Line
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 CANCEL_GRACE_S = 5.0
 _LETTING_GO_S = 2.0
 
@@ -147,19 +149,20 @@ class LiveRun:
         self.run = replace(self.run, state=RunState.RUNNING, started_at=datetime.now(UTC))
 
     def save(self) -> None:
-        """Keep the snapshot on disk, unless that is another bridge's business."""
+        """Keep the snapshot on disk, unless that is another bridge's business. A full disk costs the history alone."""
         if not self.folder.is_mine:
             return
-        binding = None if self.binding is None else self.binding.to_wire()
-        self.folder.save(
-            StoredRun.of(
-                self.run,
-                self.stored_target,
-                on_client_exit=self.on_client_exit,
-                timeout_s=self.timeout_s,
-                binding=binding,
-            )
+        stored = StoredRun.of(
+            self.run,
+            self.stored_target,
+            on_client_exit=self.on_client_exit,
+            timeout_s=self.timeout_s,
+            binding=None if self.binding is None else self.binding.to_wire(),
         )
+        try:
+            self.folder.save(stored)
+        except OSError as error:
+            _log.warning("the record of %s cannot be written: %s", self.run_id, error)
 
     def note(self, synced: SyncResult) -> None:
         """What the barrier could not bring over belongs to the run's story."""

@@ -31,6 +31,7 @@ from rdev_bridge.runs.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
+    from pathlib import Path
 
     from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import DiagnosticCounts, RunRequest
@@ -199,7 +200,7 @@ class Runner:
         target = self.around.target_of(request)
         spec = spec_of(request, target, self.around.paths_of(request, target))
         store = self.around.store(request.folder)
-        folder = store.create()
+        folder, mark = store.begin()
         task = request.task
         run = Run(
             run_id=folder.run_id,
@@ -221,7 +222,7 @@ class Runner:
             target=target,
             stored_target=StoredTarget.of(target),
             audience=self.audience,
-            mark=folder.mark(),
+            mark=mark,
             on_client_exit=request.on_client_exit or (task.on_client_exit if task else OnClientExit.CANCEL),
             timeout_s=request.timeout_s if request.timeout_s is not None else (task.timeout_s if task else None),
             request=request,
@@ -246,7 +247,7 @@ class Runner:
         """See Actions; so are the next three."""
         live = self.live[run_id]
         live.begin()
-        live.task = self.group.create_task(self._live(live), name=f"run {run_id}")
+        self._begin_life(live, self._live(live))
 
     def queue(self, run_id: str) -> None:
         live = self.live[run_id]
@@ -269,6 +270,20 @@ class Runner:
 
     # ── the life of one ──
 
+    def _begin_life(self, live: LiveRun, life: Coroutine[Any, Any, None]) -> None:
+        live.task = self.group.create_task(self._contained(live, life), name=f"run {live.run_id}")
+
+    async def _contained(self, live: LiveRun, life: Coroutine[Any, Any, None]) -> None:
+        """A fault of ours ends this run alone; the others go on, and so does the bridge."""
+        try:
+            await life
+        except Exception as error:
+            _log.exception("run %s broke", live.run_id)
+            if live.run.state is RunState.FINISHED:
+                await self.retell(live)
+            else:
+                await self.finish(live, Ending(Outcome.LOST, message=f"the bridge failed: {error}"))
+
     async def _live(self, live: LiveRun) -> None:
         try:
             if live.told_queued is not None:
@@ -290,7 +305,14 @@ class Runner:
             complete = ending.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
             self._turns.over(live.line, live.run_id, complete=complete)
         if live.request is not None and not self._closing:
-            await asyncio.to_thread(self.around.store(live.run.folder).prune, datetime.now(UTC))
+            await self._prune(live.run.folder)
+
+    async def _prune(self, folder: Path) -> None:
+        """Old runs go; that some cannot is no run's fault."""
+        try:
+            await asyncio.to_thread(self.around.store(folder).prune, datetime.now(UTC))
+        except OSError as error:
+            _log.warning("old runs cannot be removed: %s", error)
 
     async def retell(self, live: LiveRun) -> None:
         """Tell everybody of an end that is on disk."""
@@ -303,7 +325,7 @@ class Runner:
     def adopt(self, live: LiveRun, life: Coroutine[Any, Any, None]) -> None:
         """A run that was started earlier lives on here."""
         self.live[live.run_id] = live
-        live.task = self.group.create_task(life, name=f"run {live.run_id}")
+        self._begin_life(live, life)
 
     def _cancel_elsewhere(self, run_id: str) -> bool:
         for store in self.around.stores():

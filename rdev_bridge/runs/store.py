@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rdev_bridge import places
-from rdev_bridge.errors import UsageError
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome, RunState
 from rdev_bridge.runs.log import LOG_NAME
 from rdev_bridge.runs.mark import DeliveredMark
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 RUNS_KEPT = 100
 LOG_BYTES_KEPT = 1 << 30
 KEPT_FOR = timedelta(days=30)
+_FRESH_S = 60.0
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are misread
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -77,10 +78,13 @@ class RunFolder:
         return self._lock is not None
 
     def claim(self) -> bool:
-        """Become the owner; false where another process is."""
+        """Become the owner; false where another process is, or where the run was forgotten meanwhile."""
         if self._lock is not None:
             return True
-        descriptor = os.open(self.path / _OWNER_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.path / _OWNER_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -140,6 +144,15 @@ class RunStore:
                 folder.claim()
                 return folder
 
+    def begin(self) -> tuple[RunFolder, DeliveredMark]:
+        """`create`, and the mark of its reader. Raises RdevError: what cannot be kept could not be found again."""
+        try:
+            folder = self.create()
+            return folder, folder.mark()
+        except OSError as error:
+            text = f"cannot keep a record of the run: {error.strerror}: {error.filename}"
+            raise RdevError(text, reason="noRecord") from None
+
     def get(self, run_id: str) -> RunFolder | None:
         """The run of this exact id."""
         path = self._path / run_id
@@ -189,8 +202,17 @@ class RunStore:
             else:
                 kept_runs, kept_bytes = kept_runs + 1, kept_bytes + size
         for path in self._path.iterdir():
-            if not (path / _RUN_NAME).exists() and not RunFolder(path).is_owned():
-                shutil.rmtree(path, ignore_errors=True)  # its bridge was killed before there was anything to keep
+            if self._is_stillborn(path, now):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _is_stillborn(self, path: Path, now: datetime) -> bool:
+        """Whether its bridge was killed before there was anything to keep; a fresh one may just be about to begin."""
+        try:
+            made_s = path.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        is_fresh = now.timestamp() - made_s < _FRESH_S
+        return not is_fresh and not (path / _RUN_NAME).exists() and not RunFolder(path).is_owned()
 
 
 def find_run(wanted: str, stores: Sequence[RunStore]) -> tuple[RunFolder, StoredRun]:

@@ -11,11 +11,10 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
-from tests.faults.proxy import PASS, Fault, FaultProxy, Request, after_events
+from tests.faults.cuts import after_events
+from tests.faults.proxy import PASS, Fault, FaultProxy, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,17 +105,6 @@ def end_of(run: dict[str, Any]) -> tuple[Any, ...]:
 
 async def test_cut_in_events_the_lines_are_exact(tmp_path: Path) -> None:
     assert await relay(tmp_path, cut_each_stream(0, 12), [40, 40, 3000]) == 12
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3600)
-async def test_cut_at_every_byte_of_an_event(tmp_path: Path) -> None:
-    faults = 0
-    for first in range(160):
-        folder = tmp_path / f"{first}"
-        folder.mkdir()
-        faults += await relay(folder, cut_each_stream(first, 60), [60] * 5)
-    assert faults >= 160 * 50
 
 
 async def test_a_slow_and_sliced_link(tmp_path: Path) -> None:

@@ -10,34 +10,31 @@ Faults are counted in raw bytes of the response, its head and chunk framing incl
     Fault(cut_at=100)                                # the end of the connection after 100 bytes
     Fault(cut_at=100, how="reset")                   # RST instead of FIN
     Fault(cut_at=100, how="silence")                 # says nothing more, but stays open
-    Fault(cut_when=after_events(2, 17))              # 17 bytes after the second blank line
+    Fault(cut_when=after_events(2, 17))              # 17 bytes after the second blank line; see tests.faults.cuts
     Fault(slice_bytes=1)                             # byte by byte
     Fault(slice_bytes=100, delay_s=0.01)             # a slow link
     Fault(cut_at=0)                                  # the server did it, and nobody hears of it
     Fault(answer=b"HTTP/1.1 503 X\\r\\n\\r\\n")         # the server is never asked
-    Fault(rewind=5) / Fault(rewind=None, forget=True)  # resumes from five ids earlier / from the beginning
-
-As a process, for tests of other programs, see `python -m tests.faults.proxy --help`.
+    Fault(rewind=5) / Fault(forget=True)             # resumes from five ids earlier / from the beginning
+    Fault(lose=b"line 7")                            # lines of the stream with these bytes in them never arrive
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
-import random
-import re
-import signal
 import socket
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from tests.faults.cuts import Ids, after_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ID = re.compile(rb"^id: ?([^\r\n]+)", re.MULTILINE)
+_READ_BYTES = 64 * 1024
+_HEAD_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Fault:
-    """What to do to one response."""
+    """What to do to one response. `cut_when` must be a fresh one for each."""
 
     cut_at: int | None = None
     cut_when: Callable[[bytes], int | None] | None = None
@@ -65,32 +62,12 @@ class Fault:
     slice_bytes: int | None = None
     delay_s: float = 0.0
     answer: bytes | None = None
-    rewind: int | None = None
+    rewind: int = 0
     forget: bool = False
+    lose: bytes | None = None
 
 
 PASS = Fault()
-
-
-def after_events(count: int, extra_bytes: int) -> Callable[[bytes], int | None]:
-    """A cut `extra_bytes` after the end of the response's event number `count` (`connected` is one)."""
-    seen = 0
-    at: int | None = None
-    searched = 0
-
-    def cut(response: bytes) -> int | None:
-        nonlocal seen, at, searched
-        while at is None:
-            end = response.find(b"\n\n", searched)
-            if end < 0:
-                searched = max(searched, len(response) - 1)
-                return None
-            seen, searched = seen + 1, end + 2
-            if seen == count:
-                at = searched + extra_bytes
-        return at if len(response) >= at else None
-
-    return cut
 
 
 class FaultProxy:
@@ -102,8 +79,9 @@ class FaultProxy:
         self.port = port
         self.requests: list[Request] = []
         self.faults = 0
+        self.passed_bytes = 0
         self._streams = 0
-        self._ids: dict[str, list[bytes]] = {}
+        self._ids: dict[str, Ids] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -120,7 +98,7 @@ class FaultProxy:
 
     async def listen(self) -> None:
         """Take connections (again, on the same port)."""
-        self._server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._client, "127.0.0.1", self.port, limit=_HEAD_BYTES, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
@@ -154,20 +132,30 @@ class FaultProxy:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         request = self._request(head)
-        body = await reader.readexactly(int(request.headers.get("content-length", "0")))
+        size = int(request.headers.get("content-length", "0"))
+        body = await reader.readexactly(size) if size else b""
         fault = self.plan(request)
-        if fault is not PASS:
+        if fault != PASS:
             self.faults += 1
         if fault.answer is not None:
             writer.write(fault.answer)
             await writer.drain()
             return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
+        passing = asyncio.create_task(self._pass_on(server_reader, writer, request, fault))
+        leaving = asyncio.create_task(reader.read(1))
         try:
             server_writer.write(self._rewritten(head, request, fault) + body)
-            await self._pass_on(server_reader, writer, request, fault, reader)
+            await asyncio.wait({passing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if passing.done():
+                passing.result()
+                if fault.how == "silence":
+                    await leaving
         finally:
+            passing.cancel()
+            leaving.cancel()
             server_writer.close()
+            await asyncio.gather(passing, leaving, return_exceptions=True)
 
     def _request(self, head: bytes) -> Request:
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -184,68 +172,48 @@ class FaultProxy:
         """One request a connection; `Host` as the server knows itself; the resume point where a fault moves it."""
         moved = {b"connection": b"close", b"host": b"127.0.0.1:%d" % self.server_port}
         last_id = request.headers.get("last-event-id", "").encode("latin-1")
-        ids = self._ids.get(request.target, [])
         if last_id and fault.forget:
             moved[b"last-event-id"] = b""
-        elif last_id and fault.rewind and last_id in ids:
-            place = max(0, ids.index(last_id) - fault.rewind)
-            moved[b"last-event-id"] = ids[place]
+        elif last_id and fault.rewind:
+            moved[b"last-event-id"] = self._ids[request.target].earlier(last_id, fault.rewind)
         first, *lines = head[:-4].split(b"\r\n")
         kept = [line for line in lines if line.partition(b":")[0].lower() not in moved]
         added = [name + b": " + value for name, value in moved.items() if value]
         return b"\r\n".join([first, *kept, *added]) + b"\r\n\r\n"
 
     async def _pass_on(
-        self,
-        source: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        request: Request,
-        fault: Fault,
-        client: asyncio.StreamReader,
+        self, source: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request, fault: Fault
     ) -> None:
-        passed = 0
-        response = b""
-        gone = asyncio.create_task(client.read(1))
-        try:
-            while True:
-                reading = asyncio.create_task(source.read(65536))
-                await asyncio.wait({reading, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    reading.cancel()
-                    return
-                data = reading.result()
-                if not data:
-                    return
-                response = response + data if fault.cut_when or request.is_stream else b""
-                cut_at = fault.cut_when(response) if fault.cut_when else fault.cut_at
-                self._note_ids(request, response)
-                room = len(data) if cut_at is None else max(0, min(len(data), cut_at - passed))
-                await self._write(writer, data[:room], fault)
-                passed += room
-                if cut_at is not None and passed >= cut_at:
-                    if fault.how == "silence":
-                        await gone
-                    elif fault.how == "reset":
-                        _reset(writer)
-                    return
-        finally:
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
-
-    def _note_ids(self, request: Request, response: bytes) -> None:
-        if request.is_stream:
-            known = self._ids.setdefault(request.target, [])
-            for one in _ID.findall(response):
-                if one not in known[-2000:]:
-                    known.append(one)
+        cut = fault.cut_when or (after_bytes(fault.cut_at) if fault.cut_at is not None else lambda _: None)
+        note = self._ids.setdefault(request.target, Ids()).tap() if request.is_stream else lambda _: None
+        while data := await source.read(_READ_BYTES):
+            if fault.lose is not None:
+                data = _without(data, fault.lose)
+            place = cut(data)
+            data = data if place is None else data[:place]
+            note(data)
+            await self._write(writer, data, fault)
+            if place is not None:
+                if fault.how == "reset":
+                    _reset(writer)
+                return
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes, fault: Fault) -> None:
-        size = fault.slice_bytes or max(1, len(data))
-        for start in range(0, len(data), size):
-            writer.write(data[start : start + size])
+        self.passed_bytes += len(data)
+        if fault.slice_bytes is None:
+            writer.write(data)
             await writer.drain()
-            if fault.slice_bytes:
-                await asyncio.sleep(fault.delay_s)
+            return
+        for start in range(0, len(data), fault.slice_bytes):
+            writer.write(data[start : start + fault.slice_bytes])
+            await writer.drain()
+            await asyncio.sleep(fault.delay_s)
+
+
+def _without(data: bytes, lost: bytes) -> bytes:
+    """Spoil, without changing any length, the name of each event whose data holds `lost`: nobody knows it then."""
+    blocks = data.split(b"\n\n")
+    return b"\n\n".join(one.replace(b": output", b": nobody", 1) if lost in one else one for one in blocks)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -255,34 +223,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-
-def random_cuts(seed: int, most_bytes: int) -> Callable[[Request], Fault]:
-    """Each stream ends somewhere below `most_bytes`, in some way; the longer a test runs, the later."""
-    dice = random.Random(seed)
-
-    def plan(request: Request) -> Fault:
-        if not request.is_stream:
-            return PASS
-        floor = 400 + 200 * ((request.stream_number or 0) % 7)
-        return Fault(cut_at=floor + dice.randrange(most_bytes), how=dice.choice(["end", "reset"]))
-
-    return plan
-
-
-async def _main() -> None:
-    parser = argparse.ArgumentParser(description="cut an rdev server's streams at random")
-    parser.add_argument("server_port", type=int)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most-bytes", type=int, default=5000)
-    args = parser.parse_args()
-    async with FaultProxy(args.server_port, random_cuts(args.seed, args.most_bytes), args.port) as proxy:
-        print(json.dumps({"url": proxy.url}), flush=True)
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await stop.wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ from rdev_bridge.model import (
     Trigger,
     TriggerKind,
 )
+from rdev_bridge.runs import log
+from rdev_bridge.runs import runner as runner_module
+from rdev_bridge.runs.store import RunFolder, RunStore
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
@@ -314,3 +318,46 @@ async def test_nothing_new_starts_while_the_bridge_ends(desk: Desk) -> None:
     await desk.app.runner.close()
     with pytest.raises(RdevError, match="about to end"):
         desk.ask("a")
+
+
+async def test_a_disk_that_is_full_costs_no_run_but_the_one_that_needs_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, _ = desk.ask("wait")
+    await eventually_async(lambda: desk.ear.lines.get(other) == ["began"])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save", full)
+        run_id, _ = desk.ask("a")
+        assert (await desk.end_of(run_id)).outcome is Outcome.SUCCEEDED
+        assert desk.ear.lines[run_id] == ["a"]
+        patch.setattr(RunStore, "create", full)
+        with pytest.raises(RdevError, match="cannot keep a record of the run: No space left on device"):
+            desk.ask("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "_write", full)
+        run = await desk.end_of(desk.ask("a")[0])
+        assert run.outcome is Outcome.LOST
+        assert "cannot keep its output, and was ended" in (run.message or "")
+    desk.go()
+    assert (await desk.end_of(other)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_fault_of_ours_ends_one_run_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, _ = desk.ask("wait")
+    await eventually_async(lambda: desk.ear.lines.get(other) == ["began"])
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner_module, "carry_out", broken)
+        run_id, _ = desk.ask("a")
+        run = await desk.end_of(run_id)
+    assert (run.outcome, run.exit_code, run.message) == (Outcome.LOST, None, "the bridge failed: a fault")
+    assert desk.ear.said[run_id] == ["started", "lost"]
+    desk.go()
+    assert (await desk.end_of(other)).outcome is Outcome.SUCCEEDED

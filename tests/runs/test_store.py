@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -94,12 +96,32 @@ def test_the_history_is_bounded_and_never_loses_a_live_run(tmp_path: Path, monke
     live = keep(store, RunState.RUNNING, owned=True)
     left_behind = keep(store, RunState.RUNNING)
     finished = [keep(store) for _ in range(5)]
-    unborn = store.create()
-    unborn.release()
+    unborn, about_to_begin = store.create(), store.create()
+    for folder in (unborn, about_to_begin):
+        folder.release()
+    os.utime(unborn.path, (0, 0))
+    os.utime(about_to_begin.path, (NOW.timestamp(), NOW.timestamp()))
     store.prune(NOW)
     left = [folder.run_id for folder, _ in store.all()]
     assert left == [folder.run_id for folder in [*reversed(finished[-3:]), left_behind, live]]
     assert not unborn.path.exists()
+    assert about_to_begin.path.exists(), "another bridge may be making it at this moment"
+
+
+def test_bridges_that_make_and_forget_runs_at_once_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "RUNS_KEPT", 3)
+
+    def work(_: int) -> None:
+        store = RunStore(tmp_path)
+        for _ in range(40):
+            keep(store)
+            store.prune(NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert len(RunStore(tmp_path).all()) <= 3 + 4
 
 
 def test_old_runs_go_but_the_newest_stays(tmp_path: Path) -> None:
