@@ -187,7 +187,7 @@ BUILT_INS: dict[str, BuiltIn] = {
                 },
             },
         ),
-        unit=ColumnUnit.CHARACTERS,
+        unit=ColumnUnit.BYTES,
         inclusive_end=True,
     ),
     "pyright": BuiltIn(
