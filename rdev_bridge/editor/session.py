@@ -153,6 +153,7 @@ class Session:
         else:
             self.open_files.discard(path)
         self.board.refresh(path)
+        self.diagnostics.again(path)
 
     # ── watch and trust ──
 

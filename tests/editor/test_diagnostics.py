@@ -71,3 +71,17 @@ def test_two_tasks_on_a_file_are_a_union_and_what_is_fixed_goes(folder: Path) ->
         (folder / "rdev.toml").write_text('[tasks.other]\ncommand = "true"\n')
         editor.notify("textDocument/didSave", {"textDocument": {"uri": (folder / "rdev.toml").as_uri()}})
         assert told() == []
+
+
+def test_what_stands_is_told_again_to_a_document_that_is_opened_or_closed(folder: Path) -> None:
+    """Eglot shows in a buffer only what it hears after it has opened it."""
+    document = {"textDocument": {"uri": (folder / "a b.py").as_uri(), "languageId": "python", "version": 1, "text": ""}}
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV)
+        editor.notify("textDocument/didOpen", document)  # nothing was ever said of it
+        (folder / "said").write_text("a b.py:1: first\n")
+        finished(editor, "check")
+        told = editor.expect("textDocument/publishDiagnostics")
+        for method in ("textDocument/didClose", "textDocument/didOpen"):
+            editor.notify(method, document)
+            assert editor.expect("textDocument/publishDiagnostics") == told

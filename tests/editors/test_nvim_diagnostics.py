@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.elsewhere import APP, EXPECTED, Elsewhere, elsewhere
+from tests.editors.elsewhere import Elsewhere, Expected, elsewhere
 
 __all__ = ["elsewhere"]
 
@@ -72,15 +72,15 @@ finish()
 
 
 def test_problems_stand_on_the_local_files_and_go_when_mended(elsewhere: Elsewhere, tmp_path: Path) -> None:
-    seen = drive(elsewhere, f"{APP}/prices.py", tmp_path)
-    check(elsewhere, seen["before"], EXPECTED)
+    seen = drive(elsewhere, tmp_path)
+    check(elsewhere, seen["before"], elsewhere.expected)
     assert not any(one["loaded"] for one in seen["before"]), "all three are in files that were never opened"
-    places = [(str(elsewhere.local / one.path), one.line) for one in EXPECTED]
+    places = [(str(elsewhere.local / one.path), one.line) for one in elsewhere.expected]
     assert sorted((item["path"], item["line"]) for item in seen["quickfix"]) == sorted(places)
-    check(elsewhere, seen["after"], [one for one in EXPECTED if one.task != "test"])
+    check(elsewhere, seen["after"], [one for one in elsewhere.expected if one.task != "test"])
 
 
-def check(project: Elsewhere, standing: list[dict[str, Any]], expected: list[Any]) -> None:
+def check(project: Elsewhere, standing: list[dict[str, Any]], expected: list[Expected]) -> None:
     by_path = {one["path"]: one for one in standing}
     assert len(by_path) == len(standing) == len(expected)
     for wanted in expected:
@@ -93,7 +93,7 @@ def check(project: Elsewhere, standing: list[dict[str, Any]], expected: list[Any
         assert one["severity"] == {"error": 1, "warning": 2}[wanted.severity]
 
 
-def drive(project: Elsewhere, path: str, tmp_path: Path) -> dict[str, Any]:
+def drive(project: Elsewhere, tmp_path: Path) -> dict[str, Any]:
     """Open a file in Neovim with the README's two lines, go through `DRIVE`, and tell what was seen."""
     search = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     nvim = shutil.which("nvim", path=search)
@@ -101,7 +101,7 @@ def drive(project: Elsewhere, path: str, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "init.lua").write_text(CONFIGURATION)
     (tmp_path / "drive.lua").write_text(DRIVE)
     seen = tmp_path / "seen.json"
-    argv = [nvim, "--headless", "--clean", "-u", tmp_path / "init.lua", project.local / path]
+    argv = [nvim, "--headless", "--clean", "-u", tmp_path / "init.lua", project.mended]
     done = subprocess.run(
         [*argv, "-S", tmp_path / "drive.lua"],
         env={**os.environ, "SEEN": str(seen), "PATH": search},

@@ -60,6 +60,7 @@ class DiagnosticsPublisher:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._by_file: dict[Path, dict[str, list[dict[str, Any]]]] = {}
+        self._told: set[Path] = set()  # files of which the client heard at some time
 
     def set(self, owner: str, path: Path, diagnostics: list[dict[str, Any]]) -> None:
         """Replace what `owner` has on `path`; an empty list takes it away."""
@@ -67,9 +68,18 @@ class DiagnosticsPublisher:
         if owners.get(owner, []) == diagnostics:
             return
         owners[owner] = diagnostics
-        together = [diagnostic for standing in owners.values() for diagnostic in standing]
-        if not together:
+        if not any(owners.values()):
             del self._by_file[path]
+        self._told.add(path)
+        self._tell(path)
+
+    def again(self, path: Path) -> None:
+        """The document was opened or closed: some clients (eglot) keep apart what they heard before and after that."""
+        if path in self._told:
+            self._tell(path)
+
+    def _tell(self, path: Path) -> None:
+        together = [diagnostic for standing in self._by_file.get(path, {}).values() for diagnostic in standing]
         self._peer.notify("textDocument/publishDiagnostics", {"uri": path.as_uri(), "diagnostics": together})
 
     def files_of(self, owner: str) -> list[Path]:
