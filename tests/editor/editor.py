@@ -160,6 +160,17 @@ class Editor:
             self._waiting.remove(message)
         return [message["params"] for message in found]
 
+    def rest(self) -> list[dict[str, Any]]:
+        """Everything that is still unclaimed of a daemon that has ended, claimed now."""
+        self.process.wait(PATIENCE_S)
+        self._thread.join(PATIENCE_S)
+        while (message := self._inbox.get_nowait()) is not None:
+            self._waiting.append(message)
+        self._inbox.put(None)
+        left = list(self._waiting)
+        self._waiting.clear()
+        return left
+
     def output_of(self, run_id: str) -> tuple[list[str], list[str], dict[str, Any]]:
         """All lines of a run (stdout, stderr) and the run at its end; checks that `seq` counts without a break."""
         lines: dict[str, list[str]] = {"stdout": [], "stderr": []}

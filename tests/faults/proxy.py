@@ -45,6 +45,7 @@ class Request:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes
     stream_number: int | None
 
     @property
@@ -131,9 +132,7 @@ class FaultProxy:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        request = self._request(head)
-        size = int(request.headers.get("content-length", "0"))
-        body = await reader.readexactly(size) if size else b""
+        request = await self._request(head, reader)
         fault = self.plan(request)
         if fault != PASS:
             self.faults += 1
@@ -145,7 +144,7 @@ class FaultProxy:
         passing = asyncio.create_task(self._pass_on(server_reader, writer, request, fault))
         leaving = asyncio.create_task(reader.read(1))
         try:
-            server_writer.write(self._rewritten(head, request, fault) + body)
+            server_writer.write(self._rewritten(head, request, fault) + request.body)
             await asyncio.wait({passing, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if passing.done():
                 passing.result()
@@ -157,14 +156,16 @@ class FaultProxy:
             server_writer.close()
             await asyncio.gather(passing, leaving, return_exceptions=True)
 
-    def _request(self, head: bytes) -> Request:
+    async def _request(self, head: bytes, reader: asyncio.StreamReader) -> Request:
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+        size = int(headers.get("content-length", "0"))
+        body = await reader.readexactly(size) if size else b""
         number: int | None = None
         if method == "GET" and "/events" in target:
             number, self._streams = self._streams, self._streams + 1
-        request = Request(len(self.requests), method, target, headers, number)
+        request = Request(len(self.requests), method, target, headers, body, number)
         self.requests.append(request)
         return request
 
