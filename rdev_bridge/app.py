@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rdev_bridge.errors import SettingsError, UsageError
-from rdev_bridge.model import ConflictPolicy, EmbeddedServer, RunState, SyncResult, Target
+from rdev_bridge.model import EmbeddedServer, RunState, SyncProgress, SyncResult, Target
 from rdev_bridge.runs.log import LogReader
 from rdev_bridge.runs.replay import ReadOutput, Replay
 from rdev_bridge.runs.runner import Runner
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rdev_bridge.core.paths import PathMap
-    from rdev_bridge.model import RunRequest, Server, SyncProgress, Task
+    from rdev_bridge.model import RunRequest, Server, Task
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.stored import StoredTarget
@@ -37,7 +37,7 @@ class App:
 
     It can be asked for tasks before it is entered; a run needs it entered. Leaving it ends the runs that are to end
     with the bridge and lets go of the others. `observers` may grow at any time. `vouched_for` says that the user's
-    editor trusts the workspace itself; `sync_conflict` is what a push does with files that changed on the server.
+    editor trusts the workspace itself.
     A wrong `rdev.toml` raises SettingsError only from what needs it.
     """
 
@@ -52,7 +52,6 @@ class App:
         self.flags = flags or Flags()
         self.observers = list(observers)
         self.vouched_for = False
-        self.sync_conflict = ConflictPolicy.FAIL
         self.runner = Runner(self, self.observers)
         self._workspaces: dict[Path, Workspace] = {}
         self._errors: dict[Path, SettingsError] = {}
@@ -195,7 +194,7 @@ class App:
 
             self._barrier = Barrier()
         consent = self.runner.is_named(request) or self.is_trusted(request.folder)
-        return await self._barrier(
+        result = await self._barrier(
             task,
             target,
             connector,
@@ -203,8 +202,10 @@ class App:
             self._changed.pop(request.folder, None),
             progress,
             consent=consent,
-            conflict=self.sync_conflict,
+            conflict=request.sync_conflict,
         )
+        progress(SyncProgress("done"))
+        return result
 
     def store(self, folder: Path) -> RunStore:
         if folder not in self._stores:

@@ -174,7 +174,10 @@ class ConflictPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """How far a sync is. `phase` is "scan", "upload", "apply" or "command"; totals are 0 while they are unknown."""
+    """How far a sync is. `phase` is "scan", "upload", "apply" or "command", and "done" at its end.
+
+    Totals are 0 while they are unknown.
+    """
 
     phase: str
     done_bytes: int = 0
@@ -268,6 +271,8 @@ class Run:
     """A snapshot of one run; the live object that changes is `runs.LiveRun`.
 
     `exit_code` is set only where the command's end was learnt. `lines` counts the lines relayed over both streams.
+    `reason` is a word for programs where the outcome is `error` (`RdevError.reason`). `workspace_state` names the
+    content of the workspace that it ran on (`SyncResult.state`).
     """
 
     run_id: str
@@ -285,7 +290,9 @@ class Run:
     lines: int = 0
     diagnostics: DiagnosticCounts | None = None
     message: str | None = None
+    reason: str | None = None
     parent_run_id: str | None = None
+    workspace_state: str | None = None
     stale: bool = False
 
 

@@ -59,8 +59,10 @@ def run_to_wire(run: Run) -> dict[str, Any]:
         diagnostics=counts
         and _present(errors=counts.errors, warnings=counts.warnings, unmapped=counts.unmapped or None),
         message=run.message,
+        reason=run.reason,
         logUri=run.log_path.as_uri(),
         parentRunId=run.parent_run_id,
+        workspaceState=run.workspace_state,
         stale=run.stale or None,
     )
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rdev_bridge.core.shown import one_line
+from rdev_bridge.cli.style import colourful
+from rdev_bridge.cli.width import columns, shortened, width
 from rdev_bridge.model import Outcome
 
 if TYPE_CHECKING:
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 
 KEYS = "r run  p pause  c cancel  q quit"
 KEYS_PAUSED = "r run  p go on  q quit"
+KEYS_CONFLICT = "o overwrite theirs  t leave theirs  q quit"
 _NAME_CHARS = 40
-_ERASE = "\r\x1b[2K"
+_ERASE = "\r\x1b[J"
 _CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 _MARKS = {Outcome.SUCCEEDED: ("✓", "32"), Outcome.FAILED: ("✗", "31")}
 _WORDS = {
@@ -47,7 +47,13 @@ class WatchState:
     paused: bool = False
     changed: bool = False
     why: str = ""
+    syncing: str = ""
     last: Run | None = None
+
+    @property
+    def in_conflict(self) -> bool:
+        """Whether the last run waits for a choice: files that it would have pushed changed on the server too."""
+        return self.running_since_s is None and self.last is not None and self.last.reason == "syncConflict"
 
 
 def result(run: Run) -> str:
@@ -66,53 +72,57 @@ def seconds(duration_s: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def shortened(text: str, most: int) -> str:
-    """One line of at most that many characters, none of which steers a terminal."""
-    line = one_line(text)
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def describe(state: WatchState, now_s: float) -> tuple[str, str, str]:
-    """The state as (mark, SGR colour, words)."""
+def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
+    """The state as (mark, SGR colour, words, keys)."""
     name = shortened(state.name, _NAME_CHARS)
     last = f"; last {result(state.last)}" if state.last else ""
     if state.running_since_s is not None:
         took = seconds(now_s - state.running_since_s)
         doing = "cancelling" if state.cancelling else "running"
-        parts = [f"{doing} {name}, {took}", state.why, "changed since, runs again" if state.queued else ""]
-        return "●", "33", "; ".join(part for part in parts if part) + last
+        then = "changed since, runs again" if state.queued else ""
+        parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
+        return "●", "33", "; ".join(part for part in parts if part) + last, ""
     if state.paused:
-        return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}; {KEYS_PAUSED}"
+        return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}", KEYS_PAUSED
     if state.last is None or state.last.outcome is None:
-        return "·", "0", f"{name} waits for changes; {KEYS}"
+        return "·", "0", f"{name} waits for changes", KEYS
     mark, colour = _MARKS.get(state.last.outcome, ("!", "35"))
+    if state.in_conflict:
+        return mark, colour, f"{name} {result(state.last)}: files changed on the server too", KEYS_CONFLICT
     since = "; files changed since" if state.last.stale else ""
-    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes; {KEYS}"
+    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes", KEYS
+
+
+def line_of(words: str, keys: str, most: int) -> str:
+    """Words and keys in `most` columns; the keys go first where there is no room for both."""
+    whole = f"{words}; {keys}" if keys else words
+    return whole if width(whole) <= most else shortened(words, most)
 
 
 class StatusLine:
     """Keeps one line below whatever else is written to the same terminal.
 
-    Output that stops in the middle of a line keeps the line away until it goes on, so that nothing is torn.
+    Output that stops in the middle of a line keeps the line away until it goes on, so that nothing is torn. The cursor
+    rests at the start of the line: wherever a terminal that became narrower wraps it, all of it is behind the cursor.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = ""
         self._torn = False
-        self._colours = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._colours = colourful(stream)
 
     def show(self, state: WatchState) -> None:
         """Draw the line as it is now, unless the cursor stands in the middle of somebody's line."""
         if self._torn:
             return
-        mark, colour, words = describe(state, time.monotonic())
-        words = shortened(words, max(shutil.get_terminal_size().columns - 4, 8))
+        mark, colour, words, keys = describe(state, time.monotonic())
+        words = line_of(words, keys, max(columns() - 5, 8))
         if self._colours:
             mark = f"\x1b[{colour}m{mark}\x1b[0m"
-        line = f"{mark} {words}"
+        line = f" {mark} {words}"
         if line != self._shown:
-            self._write(_ERASE + line)
+            self._write(f"{_ERASE}{line}\r")
             self._shown = line
 
     def hide(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli.outlet import Outlet
+from rdev_bridge.cli.sync_line import SyncLine
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import ConnectionState, Stream
 
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Connection, Run, SyncProgress, Trigger
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import OutputBatch
-
-
-_PROGRESS_EVERY_S = 0.1
-_MB = 1_000_000
-
-
-def progress_line(progress: SyncProgress) -> str:
-    """`rdev-bridge: upload, 12.5 of 200.0 MB`."""
-    amount = f", {progress.done_bytes / _MB:.1f} of {progress.total_bytes / _MB:.1f} MB" if progress.total_bytes else ""
-    files = f", {progress.files} files" if progress.files else ""
-    return f"rdev-bridge: sync: {progress.phase}{files}{amount}"
 
 
 def say(text: str) -> None:
@@ -53,24 +42,12 @@ class TerminalFace:
         self._closed: set[Stream] = set()
         self._connected = self._reconnecting = False
         self._logs: dict[str, int] = {}
-        self._progress_until_s = 0.0
+        self._sync_line = SyncLine()
 
     def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
-        """A line on a terminal that is written over, a few times a second."""
+        """Said only where it takes a while."""
         del run
-        now_s = time.monotonic()
-        if now_s >= self._progress_until_s and sys.stderr.isatty():
-            self._progress_until_s = now_s + _PROGRESS_EVERY_S
-            self._show(progress_line(progress))
-
-    def _show(self, line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
-
-    def _end_progress(self) -> None:
-        if self._progress_until_s:
-            self._progress_until_s = 0.0
-            self._show("")
+        self._sync_line.progressed(progress)
 
     async def run_queued(self, run: Run) -> None:
         """It waits for its turn."""
@@ -85,7 +62,7 @@ class TerminalFace:
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Write it; returns when it is written, which is the backpressure."""
-        self._end_progress()
+        self._sync_line.end()
         mark = self.mark_of(run.run_id)
         at = batch.end_offset - sum(map(len, batch.raw))
         for piece, data in zip(batch.pieces, batch.raw, strict=True):
@@ -114,7 +91,7 @@ class TerminalFace:
 
     async def run_finished(self, run: Run) -> None:
         """Nothing to print: the exit code speaks, and the reason of a failure of ours comes last."""
-        self._end_progress()
+        self._sync_line.end()
         if (log := self._logs.pop(run.run_id, None)) is not None:
             os.close(log)
 

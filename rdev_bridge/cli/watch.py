@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
-import shlex
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rdev_bridge.cli import options, wish
 from rdev_bridge.core.consent import meaning
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
     from rdev_bridge.app import App
-    from rdev_bridge.model import RunRequest, Task
+    from rdev_bridge.model import RunRequest
     from rdev_bridge.watch.watcher import Watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `watch`."""
-    parser.usage = "rdev-bridge watch [OPTION]... TASK | [OPTION]... -- COMMAND..."
+    parser.usage = "rdev-bridge watch [OPTION]... TASK [ARG]... | [OPTION]... -- COMMAND..."
     parser.add_argument(
         "--on",
         metavar="GLOB",
@@ -30,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what makes it run again, as in a .gitignore (may be given often); instead of the task's own `watch`",
     )
     parser.add_argument("--clear", action="store_true", help="clear the terminal before each run")
-    parser.add_argument("--output", choices=("text", "jsonl"), default="text", help="jsonl: one JSON object a line")
-    parser.add_argument("words", metavar="TASK", nargs=argparse.REMAINDER, help="a task, or -- and a command")
+    wish.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,13 +46,11 @@ async def _watch(args: argparse.Namespace) -> int:
     from rdev_bridge.cli.terminal import TerminalFace
     from rdev_bridge.cli.watch_face import WatchFace
     from rdev_bridge.cli.watch_session import WatchSession
-    from rdev_bridge.settings import find_root
     from rdev_bridge.watch.watcher import WorkspaceWatcher
 
-    here = Path.cwd()
-    folder = find_root(here)
-    app = App([folder], os.environ)
-    request = _request(app, args.words, folder, here)
+    folder = options.root_of(args)
+    app = App([folder], os.environ, options.flags_of(args))
+    request = _request(app, args, folder)
     name = request.task.name if request.task else request.command or ""
 
     def note(changed: list[Path]) -> None:
@@ -62,7 +61,7 @@ async def _watch(args: argparse.Namespace) -> int:
         agreed = _consent(session.request, app)
         try:
             app.reload()
-            session.request = _request(app, args.words, folder, here)
+            session.request = _request(app, args, folder)
             watcher.set_watches(_watches(name, session.request, args.on))
         except UsageError as error:
             face.say(str(error))
@@ -102,33 +101,13 @@ def _consent(request: RunRequest, app: App) -> object:
     return task and meaning(task, {one.name: one for one in app.tasks() if one.folder == task.folder})
 
 
-def _request(app: App, words: list[str], folder: Path, here: Path) -> RunRequest:
+def _request(app: App, args: argparse.Namespace, folder: Path) -> RunRequest:
+    from rdev_bridge.model import BusyPolicy
+
     for error in app.settings_errors().values():
         raise error
-    return request_for(words, folder, here, app.tasks())
-
-
-def request_for(words: list[str], folder: Path, here: Path, tasks: list[Task]) -> RunRequest:
-    """What the words after `watch` ask for. Raises UsageError where they don't.
-
-    After `--`, one word is a shell command line, several words are an argv and are quoted for the shell. A command
-    runs in the folder where it was typed.
-    """
-    from rdev_bridge.model import BusyPolicy, RunRequest
-
-    if words[:1] == ["--"]:
-        command = words[1] if len(words) == 2 else shlex.join(words[1:])
-        if not command.strip():
-            raise UsageError("nothing to run after --; try: rdev-bridge watch -- COMMAND")
-        below = here.relative_to(folder).as_posix()
-        return RunRequest(folder=folder, command=command, cwd=None if below == "." else below, on_busy=BusyPolicy.QUEUE)
-    if len(words) != 1:
-        raise UsageError("say what to run: rdev-bridge watch TASK, or rdev-bridge watch -- COMMAND...")
-    known = {task.name: task for task in tasks}
-    if words[0] not in known:
-        names = ", ".join(sorted(known)) or f"none in {folder}"
-        raise UsageError(f"there is no task {words[0]!r}; the tasks are: {names}")
-    return RunRequest(folder=folder, task=known[words[0]])
+    request = wish.request_of(args, folder, options.here_of(args), app, verb="watch")
+    return request if request.task else replace(request, on_busy=BusyPolicy.QUEUE)
 
 
 def _is_terminal() -> bool:

@@ -7,20 +7,24 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rdev_bridge.cli.status_line import StatusLine, WatchState, result, shortened
+from rdev_bridge.cli.status_line import StatusLine, WatchState, result
 from rdev_bridge.cli.terminal import say
+from rdev_bridge.cli.width import shortened
+from rdev_bridge.core.progress import PATIENCE_S, in_words
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import TriggerKind
+from rdev_bridge.runs.observer import SyncObserver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rdev_bridge.model import Connection, Run, Trigger
+    from rdev_bridge.model import Connection, Run, SyncProgress, Trigger
     from rdev_bridge.runs.observer import OutputBatch, RunObserver
 
 _NAMED_FILES = 3
 _NAME_CHARS = 60
+_SYNC_EVERY_S = 0.1
 
 
 class WatchFace:
@@ -30,7 +34,14 @@ class WatchFace:
     """
 
     def __init__(
-        self, name: str, folder: Path, form: str, printer: RunObserver, *, clear: bool, on_idle: Callable[[], None]
+        self,
+        name: str,
+        folder: Path,
+        form: str,
+        printer: RunObserver,
+        *,
+        clear: bool,
+        on_idle: Callable[[], None],
     ) -> None:
         self.state = WatchState(name)
         self._name = shortened(name, _NAME_CHARS)
@@ -38,6 +49,7 @@ class WatchFace:
         self._line = StatusLine(sys.stderr) if form == "status" else None
         self._clear = clear and form == "status"
         self._unfinished: dict[str, bool] = {}  # run id to whether it runs; the runs that somebody asked for
+        self._sync_from_s: float | None = None
         self._writing = False
         self._closed = False
 
@@ -49,6 +61,12 @@ class WatchFace:
     def draw(self) -> None:
         """Show the state as it is now."""
         if self._line is not None and not self._writing and not self._closed:
+            self._line.show(self.state)
+
+    def redraw(self) -> None:
+        """The terminal may have another size now."""
+        if self._line is not None and not self._writing and not self._closed:
+            self._line.hide()
             self._line.show(self.state)
 
     def say(self, text: str) -> None:
@@ -81,6 +99,9 @@ class WatchFace:
         """A run began: say why."""
         await self._printer.run_started(run, trigger)
         if run.parent_run_id is not None:
+            if self._form != "jsonl":
+                mark = "── " if self._line else ""
+                self.say(f"{mark}{time.strftime('%H:%M:%S')} {run.task} runs, for {self._name}")
             return
         self._unfinished[run.run_id] = True
         self.state.running_since_s, self.state.why = time.monotonic(), self._why(trigger)
@@ -107,6 +128,22 @@ class WatchFace:
             self._writing = False
         self._line.printed(ended=pieces[-1].ended)
         self.draw()
+
+    def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
+        """Files are on their way: part of the state, where it takes a while."""
+        if self._line is None:
+            if isinstance(self._printer, SyncObserver):  # not where stdout is for programs
+                self._printer.sync_progressed(run, progress)
+            return
+        now_s = time.monotonic()
+        if progress.phase == "done":
+            self._sync_from_s, self.state.syncing = None, ""
+        elif self._sync_from_s is None:
+            self._sync_from_s = now_s + PATIENCE_S
+        elif now_s >= self._sync_from_s:
+            self._sync_from_s = now_s + _SYNC_EVERY_S
+            self.state.syncing = in_words(progress)
+            self.draw()
 
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
         """Lines are gone for good."""
@@ -145,6 +182,7 @@ class WatchFace:
         self.state.queued = len(running) < len(self._unfinished)
         if not running:
             self.state.running_since_s, self.state.cancelling = None, False
+            self._sync_from_s, self.state.syncing = None, ""
         self.draw()
 
     def _why(self, trigger: Trigger) -> str:

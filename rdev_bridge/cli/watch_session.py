@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from rdev_bridge.cli.keys import Keys
 from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.model import ConflictPolicy
 
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
@@ -39,7 +41,7 @@ class WatchSession:
         self._runner, self._watcher, self._face, self.request = runner, watcher, face, request
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
-        self._keys = Keys(sys.stdin.fileno(), self._key, face.draw)
+        self._keys = Keys(sys.stdin.fileno(), self._key, face.redraw)
 
     def idle(self) -> None:
         """Nothing runs or waits any more."""
@@ -70,6 +72,7 @@ class WatchSession:
         loop = asyncio.get_running_loop()
         for number in _EXIT_CODES:
             loop.add_signal_handler(number, self._signalled, number)
+        loop.add_signal_handler(signal.SIGWINCH, self._face.redraw)
         ticking = asyncio.create_task(self._tick())
         try:
             with self._keys:
@@ -81,13 +84,17 @@ class WatchSession:
         finally:
             ticking.cancel()
             self._face.close()
-            for number in _EXIT_CODES:
+            for number in (*_EXIT_CODES, signal.SIGWINCH):
                 loop.remove_signal_handler(number)
 
     def _key(self, key: str) -> None:
         match key:
             case "r":
-                self._run_now()
+                self._run_now(self.request)
+            case "o" if self._face.state.in_conflict:
+                self._run_now(replace(self.request, sync_conflict=ConflictPolicy.OURS))
+            case "t" if self._face.state.in_conflict:
+                self._run_now(replace(self.request, sync_conflict=ConflictPolicy.THEIRS))
             case "p":
                 (self._watcher.resume if self._watcher.paused else self._watcher.pause)()
             case "c":
@@ -96,9 +103,9 @@ class WatchSession:
                 self._leave(0)
         self._refresh()
 
-    def _run_now(self) -> None:
+    def _run_now(self, request: RunRequest) -> None:
         try:
-            self._runner.submit(self.request)
+            self._runner.submit(request)
         except (UsageError, RdevError) as error:
             self._face.say(str(error))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.channel import Writer
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
-    from rdev_bridge.model import Connection, Run
+    from rdev_bridge.model import Connection, Run, SyncProgress
     from rdev_bridge.runs.observer import OutputBatch
 
 _ERROR, _INFO, _LOG = 1, 3, 4  # MessageType
@@ -31,7 +31,8 @@ _TOLD_BY_MESSAGE = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST, O
 class EditorFace:
     """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace.
 
-    `delivered(run_id, offset)` is called when the editor's pipe has taken the output before `offset` of the run's log.
+    `delivered(run_id, offset)` is called when the editor's pipe has taken the output before `offset` of the run's log,
+    `ended(run)` when the editor was told of an end.
     """
 
     def __init__(self, peer: Peer, writer: Writer, client: Client, runs_changed: Callable[[], None]) -> None:
@@ -42,6 +43,7 @@ class EditorFace:
         self._logs: dict[str, LogView] = {}
         self._started: set[str] = set()
         self._own: dict[str, None] = {}
+        self.ended: Callable[[Run], None] = lambda run: None
 
     def own_runs(self) -> list[str]:
         """The runs that this editor asked for and that have not ended, those that wait for their turn included."""
@@ -66,6 +68,11 @@ class EditorFace:
         if self._client.progress:
             self.progress.started(run)
         self._runs_changed()
+
+    def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
+        """Files are on their way to where the run will see them."""
+        if self._client.progress:
+            self.progress.synced(run, progress)
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Hand the lines on; returns once there is room, which is the backpressure."""
@@ -109,6 +116,7 @@ class EditorFace:
             view = self._logs.pop(run.run_id)
             await self._writer.send_output(view.finished(run))
             self._tell_end(run)
+        self.ended(run)
         self._runs_changed()
 
     async def connection_changed(self, connection: Connection) -> None:

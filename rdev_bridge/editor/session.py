@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.editor.face import EditorFace
+from rdev_bridge.editor.features.conflict import ConflictQuestion
 from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, problem_to_lsp, settings_diagnostic
 from rdev_bridge.editor.features.runs import run_for_editor
 from rdev_bridge.editor.features.settings_file import SettingsWatch
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.channel import Writer
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
-    from rdev_bridge.model import DiagnosticCounts, Run, Task
+    from rdev_bridge.model import ConflictPolicy, DiagnosticCounts, Run, Task
     from rdev_bridge.problems.standing import PlacedProblem
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.runner import Submission
@@ -44,6 +46,7 @@ class Session:
         self.peer, self.client = peer, client
         self.face = EditorFace(peer, writer, client, self.refresh_lenses)
         self.trust = TrustQuestion(peer, client, lambda folder: self.app.trust_review(folder), self.grant_trust)
+        self.face.ended = ConflictQuestion(peer, client, self._run_after_conflict).finished
         self.watching = Watching(
             submit=self.submit,
             is_trusted=self.is_trusted,
@@ -210,6 +213,11 @@ class Session:
         if len(self._requests) > _REQUESTS_KEPT:
             del self._requests[next(iter(self._requests))]
         return submission
+
+    def _run_after_conflict(self, run: Run, policy: ConflictPolicy) -> None:
+        request = self._requests.get(run.run_id)
+        if request is not None:
+            self.submit(replace(request, sync_conflict=policy))
 
     def request_of(self, run: Run) -> RunRequest | None:
         """What this editor asked for, if the run was its wish."""

@@ -35,7 +35,7 @@ async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: R
     tasks = runner.around.tasks_of(request.folder)
     waiting: dict[asyncio.Task[Run], str] = {}
     children: list[str] = []
-    message = ""
+    message, reason = "", None
     try:
         while True:
             for name in plan.ready():
@@ -45,13 +45,14 @@ async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: R
                 children.append(child)
                 waiting[asyncio.create_task(runner.wait(child))] = name
             if plan.over:
-                return Ending(Outcome.ERROR, message=message)
+                return Ending(Outcome.ERROR, message=message, reason=reason)
             done, _ = await live.unless_ended(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
             for task in done:
                 name, run = waiting.pop(task), task.result()
                 ok = run.outcome is Outcome.SUCCEEDED
                 if not ok and plan.failed is None:
                     message = f"{name} {_in_words(run)}, so {plan.root} did not start"
+                    reason = run.reason
                     _cancel(runner, children)
                 plan.finished(name, ok=ok)
     except EndedEarlyError:
@@ -73,6 +74,7 @@ def _request_for(task: Task, live: LiveRun, request: RunRequest) -> RunRequest:
         trigger=Trigger(TriggerKind.DEPENDENCY, request.trigger.files),
         file=request.file,
         parent_run_id=live.run_id,
+        sync_conflict=request.sync_conflict,
     )
 
 

@@ -63,7 +63,7 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
     except EndedEarlyError:
         return Ending(live.wanted_end or Outcome.CANCELLED, message="it was ended before its command started")
     except (RdevError, UsageError) as error:
-        return Ending(Outcome.ERROR, message=str(error))
+        return Ending(Outcome.ERROR, message=str(error), reason=getattr(error, "reason", None))
     except Exception as error:
         _log.exception("run %s broke", live.run_id)
         outcome = Outcome.ERROR if live.binding is None else Outcome.LOST

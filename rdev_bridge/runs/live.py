@@ -43,6 +43,7 @@ class Ending:
     exit_code: int | None = None
     duration_ms: int | None = None
     message: str | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +141,7 @@ class LiveRun:
             exit_code=ending.exit_code,
             duration_ms=duration_ms,
             message=ending.message or self.run.message,
+            reason=ending.reason,
         )
         return self.run
 
@@ -165,7 +167,8 @@ class LiveRun:
             _log.warning("the record of %s cannot be written: %s", self.run_id, error)
 
     def note(self, synced: SyncResult) -> None:
-        """What the barrier could not bring over belongs to the run's story."""
+        """The state that the run sees, and what the barrier could not bring over, belong to the run's story."""
+        self.run = replace(self.run, workspace_state=synced.state)
         told = [f"left alone on the server: {', '.join(synced.kept)}"] if synced.kept else []
         told += [f"not brought over: {', '.join(synced.refused)}"] if synced.refused else []
         if told:

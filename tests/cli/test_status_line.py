@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rdev_bridge.cli.status_line import StatusLine, WatchState, describe, result, seconds, shortened
+from rdev_bridge.cli.status_line import KEYS, StatusLine, WatchState, describe, line_of, result, seconds
+from rdev_bridge.cli.width import shortened, width
 from rdev_bridge.model import Outcome, Run, RunState
 
 
@@ -39,6 +40,8 @@ def test_a_result_in_words(run: Run, words: str) -> None:
         (WatchState("t", running_since_s=88.0), "●", "running t, 12 s"),
         (WatchState("t", running_since_s=88.0, queued=True, why="a.py changed"), "●",
          "running t, 12 s; a.py changed; changed since, runs again"),
+        (WatchState("t", running_since_s=88.0, syncing="bringing 2 files"), "●", "running t, 12 s; bringing 2 files"),
+        (WatchState("t", last=replace(ended(Outcome.ERROR), reason="syncConflict")), "!", "o overwrite theirs"),
         (WatchState("t", running_since_s=88.0, cancelling=True), "●", "cancelling t, 12 s"),
         (WatchState("t", paused=True, changed=True), "‖", "t paused, files changed"),
         (WatchState("t", last=ended(Outcome.SUCCEEDED, duration_ms=100)), "✓", "t passed in 0.1 s; waits for changes"),
@@ -48,9 +51,9 @@ def test_a_result_in_words(run: Run, words: str) -> None:
     ],
 )  # fmt: skip
 def test_the_state_in_one_line(state: WatchState, mark: str, words: str) -> None:
-    shown_mark, _, shown = describe(state, 100.0)
+    shown_mark, _, shown, keys = describe(state, 100.0)
     assert shown_mark == mark
-    assert words in shown
+    assert words in f"{shown}; {keys}"
     assert "\n" not in shown
 
 
@@ -60,6 +63,32 @@ def test_durations_and_names_are_short() -> None:
     ]  # fmt: skip
     assert shortened("one\ntwo  three", 20) == "one two three"
     assert shortened("abcdefgh", 5) == "abcd…"
+
+
+def test_a_narrow_terminal_loses_the_keys_first_and_never_wraps() -> None:
+    assert line_of("t passed; waits for changes", KEYS, 80).endswith(KEYS)
+    assert line_of("t passed; waits for changes", KEYS, 30) == "t passed; waits for changes"
+    assert line_of("t passed; waits for changes", KEYS, 12) == "t passed; w…"
+    assert width("日本語") == 6
+    assert shortened("日本語のテスト", 8) == "日本語…"
+    assert width("e\u0301") == 1
+
+
+def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def drawn(out: io.StringIO) -> str:
+        StatusLine(out).show(WatchState("t", paused=True))
+        return out.getvalue()
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "")
+    assert "\x1b[33m" in drawn(Terminal())
+    assert "\x1b[33m" not in drawn(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[33m" not in drawn(Terminal())
 
 
 def test_the_line_makes_room_and_never_tears_output(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,4 +108,4 @@ def test_the_line_makes_room_and_never_tears_output(monkeypatch: pytest.MonkeyPa
     assert "half a li\n" in out.getvalue()
     assert out.getvalue().count("t waits") == 2
     line.say("kept")
-    assert out.getvalue().endswith("\r\x1b[2Kkept\n")
+    assert out.getvalue().endswith("\r\x1b[Jkept\n")

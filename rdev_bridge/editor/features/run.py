@@ -8,7 +8,7 @@ import msgspec
 
 from rdev_bridge.editor.client import path_from_uri
 from rdev_bridge.errors import UsageError
-from rdev_bridge.model import BusyPolicy, OnClientExit, RunRequest
+from rdev_bridge.model import BusyPolicy, ConflictPolicy, OnClientExit, RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ class RunParams(msgspec.Struct, rename="camel"):
     on_busy: Literal["queue", "restart", "ignore", "parallel"] | None = None
     on_client_exit: Literal["cancel", "detach"] | None = None
     file: str | None = None
+    sync_conflict: Literal["fail", "ours", "theirs"] = "fail"
 
 
 def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -> RunRequest:
@@ -51,6 +52,7 @@ def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -
         on_busy=params.on_busy and BusyPolicy(params.on_busy),
         on_client_exit=params.on_client_exit and OnClientExit(params.on_client_exit),
         file=None if params.file is None else path_from_uri(params.file),
+        sync_conflict=ConflictPolicy(params.sync_conflict),
     )
 
 
