@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -46,14 +47,21 @@ def workspace_key(folder: Path) -> str:
 
 
 def private(path: Path) -> Path:
-    """`path` as a folder that only this user can enter.
+    """`path` as a folder that only this user can enter. What is missing above it is made as private (XDG says so).
 
-    Raises RdevError where somebody else owns it (a squatted folder in a shared /tmp).
+    Raises RdevError where it cannot be made, or where somebody else owns it, or made it a link (a squatted folder in
+    a shared /tmp).
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    info = path.lstat()
-    if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
-        raise RdevError(f"{path} is not a folder of yours; remove it or set XDG_RUNTIME_DIR", reason="unsafeFolder")
-    if stat.S_IMODE(info.st_mode) & 0o077:
-        path.chmod(0o700)
+    try:
+        for folder in (*reversed(path.parents), path):
+            if folder == path or not folder.exists():
+                with contextlib.suppress(FileExistsError):
+                    folder.mkdir(mode=0o700)
+        info = path.lstat()
+        if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
+            raise RdevError(f"{path} is not a folder of yours; remove it or set XDG_RUNTIME_DIR", reason="unsafeFolder")
+        if stat.S_IMODE(info.st_mode) & 0o077:
+            path.chmod(0o700)
+    except OSError as error:
+        raise RdevError(f"{path} cannot be used: {error.strerror}", reason="unsafeFolder") from None
     return path

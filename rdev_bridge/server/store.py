@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STORES = 64
+_MAX_KEY_BYTES = 16 * 1024
 
 
 class StoreError(Exception):
@@ -48,10 +49,11 @@ def own_store(state: Path) -> Iterator[Path]:
 def read_key(path: Path) -> str:
     """The key in a file that only this user can read. Raises StoreError."""
     try:
-        info = path.stat()
-        if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o077:
-            raise StoreError(f"{path} can be read by others; make it yours alone: chmod 600 {path}")
-        key = path.read_text(encoding="ascii").strip()
+        with path.open("rb") as file:
+            info = os.fstat(file.fileno())
+            if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o077:
+                raise StoreError(f"{path} can be read by others; make it yours alone: chmod 600 {path}")
+            key = file.read(_MAX_KEY_BYTES).decode("ascii").strip()
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:

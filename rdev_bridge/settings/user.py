@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.core.origin import check_url, is_this_machine
+from rdev_bridge.errors import SettingsError
 from rdev_bridge.model import RemoteServer
 from rdev_bridge.places import config_file
 from rdev_bridge.settings import values
@@ -27,8 +32,19 @@ class UserConfig:
 
 
 def load_user(path: Path | None = None) -> UserConfig:
-    """Read the user's `config.toml` (default: the platform's place for it). Raises SettingsError."""
-    return user_from(Source.read(path or config_file()))
+    """Read the user's `config.toml` (default: the platform's place for it). Raises SettingsError.
+
+    It names commands that are run and places that keys are sent to, so nobody else may be able to write it.
+    """
+    source = Source.read(path or config_file())
+    with contextlib.suppress(FileNotFoundError):
+        info = source.path.stat()
+        if info.st_uid not in {os.getuid(), _ROOT}:
+            raise SettingsError("belongs to somebody else, who could send your keys anywhere", path=source.path)
+        if info.st_mode & stat.S_IWOTH:
+            problem = "can be changed by every user of this machine; make it yours: chmod go-w"
+            raise SettingsError(f"{problem} {shlex.quote(str(source.path))}", path=source.path)
+    return user_from(source)
 
 
 def user_from(source: Source) -> UserConfig:
@@ -63,4 +79,5 @@ def _server(source: Source, name: str, table: Any) -> RemoteServer:
     )
 
 
+_ROOT = 0
 PLAIN_HTTP = "plain http to another machine lets anyone on the way read the key; use https"

@@ -1,0 +1,5 @@
+"""The bridge as the tests of the command line drive it."""
+
+from tests.cli.conftest import bridge
+
+__all__ = ["bridge"]
