@@ -79,7 +79,7 @@ class _Tree:
 
 
 def _is_declared(value: Any) -> bool:
-    return isinstance(value, dict) or value is True
+    return isinstance(value, dict) or value is True or value == []  # Lua writes its empty table as a list
 
 
 def _encoding(offered: Any) -> str:

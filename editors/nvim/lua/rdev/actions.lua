@@ -9,10 +9,30 @@ local function task_line(task)
   return task.description and ('%s  (%s)'):format(task.id, task.description) or task.id
 end
 
+---@param run rdev.Run
+local function run_line(run)
+  return ('%s  %s  %s'):format(run.runId, runs.label(run), runs.describe(run))
+end
+
 ---@param done fun(tasks: rdev.Task[])
-function M.tasks(done)
-  client.request('rdev/tasks', {}, function(result)
+local function with_tasks(done)
+  client.request('rdev/tasks', vim.empty_dict(), function(result)
     done(result.tasks)
+  end)
+end
+
+---@param prompt string
+---@param done fun(task: rdev.Task)
+local function choose_task(prompt, done)
+  with_tasks(function(tasks)
+    if #tasks == 0 then
+      return client.notify('no tasks yet: `rdev-bridge init` writes an rdev.toml')
+    end
+    vim.ui.select(tasks, { prompt = prompt, kind = 'rdev.task', format_item = task_line }, function(task)
+      if task then
+        done(task)
+      end
+    end)
   end)
 end
 
@@ -20,20 +40,14 @@ end
 ---@param only_active boolean
 ---@param done fun(run: rdev.Run)
 local function choose_run(prompt, only_active, done)
-  client.request('rdev/runs', {}, function(result)
+  client.request('rdev/runs', vim.empty_dict(), function(result)
     local list = vim.tbl_filter(function(run)
       return not only_active or run.state ~= 'finished'
     end, result.runs)
     if #list == 0 then
       return client.notify(only_active and 'nothing is running' or 'nothing has run yet')
     end
-    vim.ui.select(list, {
-      prompt = prompt,
-      kind = 'rdev.run',
-      format_item = function(run)
-        return ('%s  %s  %s'):format(run.runId, runs.label(run), runs.describe(run))
-      end,
-    }, function(run)
+    vim.ui.select(list, { prompt = prompt, kind = 'rdev.run', format_item = run_line }, function(run)
       if run then
         done(run)
       end
@@ -41,22 +55,21 @@ local function choose_run(prompt, only_active, done)
   end)
 end
 
+---@return string? uri what `${file}` in a command means
+local function this_file()
+  return vim.bo.buftype == '' and vim.api.nvim_buf_get_name(0) ~= '' and vim.uri_from_bufnr(0) or nil
+end
+
 ---@param task? string
 ---@param arguments? string[]
 function M.run(task, arguments)
+  local file = this_file()
   if not task then
-    return M.tasks(function(tasks)
-      if #tasks == 0 then
-        return client.notify('no tasks yet: `rdev-bridge init` writes an rdev.toml')
-      end
-      vim.ui.select(tasks, { prompt = 'Run task', kind = 'rdev.task', format_item = task_line }, function(choice)
-        if choice then
-          M.run(choice.id)
-        end
-      end)
+    return choose_task('Run task', function(choice)
+      M.run(choice.id)
     end)
   end
-  local params = { task = task, arguments = arguments and #arguments > 0 and arguments or nil }
+  local params = { task = task, arguments = arguments and #arguments > 0 and arguments or nil, file = file }
   client.request('rdev/run', params, function(result)
     if result.disposition == 'queued' then
       client.notify(task .. ' will run after the run before it')
@@ -69,7 +82,10 @@ end
 --- Runs free shell text.
 ---@param command string
 function M.shell(command)
-  client.request('rdev/run', { command = command })
+  if vim.trim(command) == '' then
+    return client.notify('run what? :Rdev! {command}', vim.log.levels.ERROR)
+  end
+  client.request('rdev/run', { command = command, file = this_file() })
 end
 
 ---@param run_id? string
@@ -77,61 +93,64 @@ function M.cancel(run_id)
   if run_id then
     return client.request('rdev/cancel', { runId = run_id })
   end
-  client.request('workspace/executeCommand', { command = 'rdev.cancel', arguments = {} })
+  client.request('workspace/executeCommand', { command = 'rdev.cancel', arguments = {} }, function(result)
+    if not result.accepted then
+      client.notify('nothing is running')
+    end
+  end)
 end
 
+--- Lists the runs of all editors and shows the one that is chosen.
 function M.runs()
-  choose_run('Runs, newest first', false, M.attach)
+  choose_run('Runs, newest first', false, function(run)
+    M.attach(run.runId)
+  end)
 end
 
 --- Shows a run's output from its first line, and follows it.
----@param run? rdev.Run|string
-function M.attach(run)
-  if not run then
-    return choose_run('Attach to', true, M.attach)
+---@param run_id? string
+function M.attach(run_id)
+  if not run_id then
+    return choose_run('Attach to', true, function(run)
+      M.attach(run.runId)
+    end)
   end
-  local run_id = type(run) == 'string' and run or run.runId
-  client.request('rdev/attach', { runId = run_id, seq = 0 }, function(result)
-    require('rdev.output').show(result.run)
-  end)
+  client.request('rdev/attach', { runId = run_id, seq = 0 })
 end
 
 --- Switches a task's run on save and on change.
----@param task? string
-function M.watch(task)
-  if not task then
-    return M.tasks(function(tasks)
-      vim.ui.select(tasks, { prompt = 'Watch', kind = 'rdev.task', format_item = task_line }, function(choice)
-        if choice then
-          M.watch(choice.id)
-        end
-      end)
+---@param name? string
+function M.watch(name)
+  local function switch(task)
+    client.request('rdev/watch', { task = task.id, enabled = not task.watching }, function(result)
+      client.notify(('%s %s'):format(task.id, result.watching and 'runs on save' or 'does not run on save any more'))
     end)
   end
-  M.tasks(function(tasks)
-    local found = vim.iter(tasks):find(function(candidate)
-      return candidate.id == task or candidate.name == task
+  if not name then
+    return choose_task('Watch', switch)
+  end
+  with_tasks(function(tasks)
+    local found = vim.iter(tasks):find(function(task)
+      return task.id == name or task.name == name
     end)
     if not found then
-      return client.notify(('there is no task %q in rdev.toml'):format(task), vim.log.levels.ERROR)
+      return client.notify(('there is no task %q in rdev.toml'):format(name), vim.log.levels.ERROR)
     end
-    client.request('rdev/watch', { task = found.id, enabled = not found.watching }, function(result)
-      client.notify(('%s %s'):format(task, result.watching and 'runs on save' or 'does not run on save any more'))
-    end)
+    switch(found)
   end)
 end
 
---- Opens a run's log; without an id, the latest run's.
+--- Opens a run's log; without an id, the newest run's.
 ---@param run_id? string
 function M.log(run_id)
-  client.request('rdev/runs', {}, function(result)
+  client.request('rdev/runs', vim.empty_dict(), function(result)
     local run = vim.iter(result.runs):find(function(candidate)
       return not run_id or candidate.runId == run_id
     end)
     if not run then
-      return client.notify('there is no such run')
+      return client.notify(run_id and ('there is no run %q'):format(run_id) or 'nothing has run yet')
     end
-    vim.cmd.edit(vim.fn.fnameescape(vim.uri_to_fname(run.logUri)))
+    vim.cmd.sview({ args = { vim.uri_to_fname(run.logUri) }, magic = { file = false, bar = false } })
   end)
 end
 

@@ -1,5 +1,7 @@
--- The one way to the bridge: finds the client, sends a request, reports an error kindly.
+-- The one way to the bridge: finds or starts the client, sends a request, tells an error kindly.
 local M = {}
+
+local PATIENCE_MS, STEP_MS = 20000, 20
 
 ---@return vim.lsp.Client?
 function M.get()
@@ -13,31 +15,41 @@ function M.notify(message, level)
   vim.notify('rdev: ' .. message, level or vim.log.levels.INFO)
 end
 
---- The running client; starts one for the current folder where no file has been opened yet.
+--- Starts the bridge for the folder that this buffer belongs to, where no file of its has done so.
+---@return vim.lsp.Client?
+local function start()
+  local config = vim.lsp.config.rdev
+  if not config then
+    return nil
+  end
+  local root = vim.fs.root(0, { 'rdev.toml', '.git' }) or vim.fn.getcwd()
+  local id = vim.lsp.start(vim.tbl_extend('force', config, { name = 'rdev', root_dir = root }), { attach = false })
+  return id and vim.lsp.get_client_by_id(id) or nil
+end
+
+---@param client vim.lsp.Client
 ---@param use fun(client: vim.lsp.Client)
-function M.with(use)
-  local client = M.get()
-  if not client then
-    local config = vim.lsp.config.rdev
-    local root = vim.fs.root(0, { 'rdev.toml', '.git' }) or vim.fn.getcwd()
-    local id = config and vim.lsp.start(vim.tbl_extend('force', config, { name = 'rdev', root_dir = root }))
-    client = id and vim.lsp.get_client_by_id(id) or nil
-  end
-  if not client then
-    M.notify('the bridge did not start; :checkhealth rdev says why', vim.log.levels.ERROR)
-    return
-  end
+---@param waited_ms integer
+local function when_ready(client, use, waited_ms)
   if client.initialized then
     return use(client)
   end
-  vim.api.nvim_create_autocmd('LspAttach', {
-    once = true,
-    callback = function(event)
-      if event.data.client_id == client.id then
-        use(client)
-      end
-    end,
-  })
+  if client:is_stopped() or waited_ms > PATIENCE_MS then
+    return M.notify('the bridge did not answer; :checkhealth rdev says why', vim.log.levels.ERROR)
+  end
+  vim.defer_fn(function()
+    when_ready(client, use, waited_ms + STEP_MS)
+  end, STEP_MS)
+end
+
+--- The running client, started where there is none.
+---@param use fun(client: vim.lsp.Client)
+function M.with(use)
+  local client = M.get() or start()
+  if not client then
+    return M.notify('the bridge did not start; :checkhealth rdev says why', vim.log.levels.ERROR)
+  end
+  when_ready(client, use, 0)
 end
 
 ---@param method string

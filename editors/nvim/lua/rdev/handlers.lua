@@ -1,54 +1,61 @@
 -- What the bridge tells us, handed to the window, the statusline and the quickfix list.
----@type table<string, lsp.Handler>
-local handlers = {}
+local buffers = require('rdev.buffers')
+local client = require('rdev.client')
+local output = require('rdev.output')
+local runs = require('rdev.runs')
 
---- Loads `name` only when it is needed: a start of Neovim loads this file alone.
-local function lazy(name)
-  return setmetatable({}, {
-    __index = function(_, key)
-      return require(name)[key]
-    end,
-  })
-end
+local M = {}
 
-local runs, output, client = lazy('rdev.runs'), lazy('rdev.output'), lazy('rdev.client')
-
-handlers['rdev/runStarted'] = function(_, params)
-  local run = params.run --[[@as rdev.Run]]
+---@param params rdev.RunStarted
+function M.runStarted(params)
+  local run, kind = params.run, params.trigger.kind
   runs.started(run, params.trigger)
-  output.begin(run, run.parentRunId ~= nil)
-  if params.trigger.kind == 'request' and require('rdev').config.open_on_run then
-    output.show(run)
+  output.begin(run)
+  if kind == 'attach' or (kind == 'request' and require('rdev').config.open_on_run) then
+    buffers.show(run)
   end
 end
 
-handlers['rdev/output'] = function(_, params)
+---@param params rdev.Output
+function M.output(params)
   output.output(params)
 end
 
-handlers['rdev/outputGap'] = function(_, params)
-  local count = params.missing == vim.NIL and 'some' or params.missing
-  output.note(params.runId, ('%s lines can no longer be sent by the server'):format(count or 'some'))
+---@param params rdev.OutputGap
+function M.outputGap(params)
+  output.note(params.runId, ('%s lines can no longer be sent by the server'):format(params.missing or 'some'))
 end
 
-handlers['rdev/runFinished'] = function(_, params)
-  local run = params.run --[[@as rdev.Run]]
-  local record = runs.known[run.runId]
-  output.note(run.runId, runs.describe(run))
-  output.finish(run.runId)
-  runs.finished(run)
-  local by_itself = record and record.trigger.kind ~= 'request'
-  if runs.failed(run) then
+---@param run rdev.Run
+---@param trigger? rdev.Trigger
+local function tell(run, trigger)
+  local kind = trigger and trigger.kind
+  if runs.failed(run) and kind ~= 'attach' then
     client.notify(('%s: %s'):format(runs.label(run), runs.describe(run)), vim.log.levels.WARN)
-    if by_itself and require('rdev').config.open_on_failure then
-      output.show(run)
+    if kind ~= 'request' and require('rdev').config.open_on_failure then
+      buffers.show(run)
     end
   end
-  require('rdev.quickfix').update(run)
-  vim.api.nvim_exec_autocmds('User', { pattern = 'RdevRunFinished', data = { run = run } })
 end
 
-handlers['rdev/connection'] = function(_, params)
+---@param params rdev.RunParams
+function M.runFinished(params)
+  local run = params.run
+  local trigger = runs.finished(run)
+  output.finish(run, runs.describe(run), function()
+    tell(run, trigger)
+    require('rdev.quickfix').update(run)
+    vim.api.nvim_exec_autocmds('User', { pattern = 'RdevRunFinished', data = { run = run } })
+  end)
+end
+
+---@param params rdev.RunParams
+function M.runStale(params)
+  runs.stale(params.run)
+end
+
+---@param params rdev.Connection
+function M.connection(params)
   if params.state == 'offline' or params.state == 'reconnecting' then
     client.notify(('%s: %s'):format(params.server, params.message or params.state), vim.log.levels.WARN)
   elseif params.state == 'resumed' then
@@ -56,6 +63,6 @@ handlers['rdev/connection'] = function(_, params)
   end
 end
 
-handlers['rdev/tasksChanged'] = function() end -- tasks are asked for when they are needed
+function M.tasksChanged() end -- tasks are asked for when they are needed
 
-return handlers
+return M

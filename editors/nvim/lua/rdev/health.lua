@@ -1,6 +1,18 @@
 -- :checkhealth rdev
 local M = {}
 
+local MARKS = { ['✓'] = 'ok', ok = 'ok', ['!'] = 'warn', ['✗'] = 'error', x = 'error' }
+
+--- What `rdev-bridge doctor` found, in the marks of a health report.
+---@param doctor vim.SystemCompleted
+local function tell_doctor(doctor)
+  for line in vim.gsplit(vim.trim((doctor.stdout or '') .. (doctor.stderr or '')), '\n') do
+    local mark, finding = line:match('^(%S+)%s+(.*)$')
+    local report = vim.health[MARKS[mark] or 'info']
+    report(MARKS[mark] and finding or line)
+  end
+end
+
 function M.check()
   vim.health.start('rdev')
   if vim.fn.has('nvim-0.11') == 0 then
@@ -32,10 +44,7 @@ function M.check()
     return
   end
   vim.health.ok(('the bridge is running for %s'):format(client.root_dir or 'this folder'))
-  local doctor = vim.system({ program, 'doctor' }, { text = true, cwd = client.root_dir }):wait(30000)
-  for line in vim.gsplit(vim.trim((doctor.stdout or '') .. (doctor.stderr or '')), '\n') do
-    vim.health.info(line)
-  end
+  tell_doctor(vim.system({ program, 'doctor' }, { text = true, cwd = client.root_dir }):wait(30000))
 end
 
 return M

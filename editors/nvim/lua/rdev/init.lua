@@ -11,12 +11,13 @@ M.config = {
 }
 
 --- Optional: only where a default is to be changed.
----@param options? rdev.Config
+---@param options? rdev.Options
 function M.setup(options)
-  for name in pairs(options or {}) do
+  for name, value in pairs(options or {}) do
     if M.config[name] == nil then
-      error(('rdev: unknown option %q; see :help rdev-options'):format(name))
+      error(('rdev: unknown option %q; see :help rdev-options'):format(name), 2)
     end
+    vim.validate(name, value, type(M.config[name]))
   end
   M.config = vim.tbl_extend('force', M.config, options or {})
 end

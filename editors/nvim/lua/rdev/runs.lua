@@ -1,43 +1,57 @@
--- What this editor knows of the runs: the state behind the statusline, the pickers and the windows.
+-- What this editor knows of the runs: the state behind the statusline and the words for how a run stands.
 local M = {}
 
----@class rdev.RunRecord
+---@class rdev.Active
 ---@field run rdev.Run
 ---@field trigger rdev.Trigger
 ---@field began_ms number
 
----@type table<string, rdev.RunRecord>
-M.known = {}
----@type string?
-M.latest = nil
+---@type rdev.Active[] those that have not ended, oldest first
+local active = {}
+---@type rdev.Run?
+local last
 
 ---@param run rdev.Run
 ---@param trigger rdev.Trigger
 function M.started(run, trigger)
-  M.known[run.runId] = { run = run, trigger = trigger, began_ms = vim.uv.now() }
-  M.latest = run.runId
+  M.finished(run) -- an attached run starts again
+  active[#active + 1] = { run = run, trigger = trigger, began_ms = vim.uv.now() }
   M.redraw()
 end
 
 ---@param run rdev.Run
+---@return rdev.Trigger? trigger what had started it
 function M.finished(run)
-  local record = M.known[run.runId]
-  if record then
-    record.run = run
+  local trigger ---@type rdev.Trigger?
+  for i, record in ipairs(active) do
+    if record.run.runId == run.runId then
+      trigger = record.trigger
+      table.remove(active, i)
+      break
+    end
   end
+  last = run
   M.redraw()
-end
-
----@return rdev.RunRecord[]
-function M.active()
-  return vim.tbl_filter(function(record)
-    return record.run.state ~= 'finished'
-  end, vim.tbl_values(M.known))
+  return trigger
 end
 
 ---@param run rdev.Run
+function M.stale(run)
+  if last and last.runId == run.runId then
+    last = run
+    M.redraw()
+  end
+end
+
+local LABEL_CHARS = 30
+
+---@param run rdev.Run
+---@return string
 function M.label(run)
-  return run.task or run.command
+  if run.task or vim.fn.strchars(run.command) <= LABEL_CHARS then
+    return run.task or run.command
+  end
+  return vim.fn.strcharpart(run.command, 0, LABEL_CHARS - 1) .. '…'
 end
 
 ---@param milliseconds integer
@@ -50,6 +64,7 @@ end
 
 --- One phrase for how a run stands.
 ---@param run rdev.Run
+---@return string
 function M.describe(run)
   if run.state ~= 'finished' then
     return run.state
@@ -72,19 +87,20 @@ function M.failed(run)
   return run.state == 'finished' and not quiet[run.outcome]
 end
 
+--- For the statusline.
 ---@return string
 function M.summary()
-  local active = M.active()
-  if #active > 0 then
-    local seconds = math.floor((vim.uv.now() - active[1].began_ms) / 1000)
+  local first = active[1]
+  if first then
+    local seconds = math.floor((vim.uv.now() - first.began_ms) / 1000)
     local more = #active > 1 and (' +%d'):format(#active - 1) or ''
-    return ('rdev: %s %ds%s'):format(M.label(active[1].run), seconds, more)
+    return ('rdev: %s %ds%s'):format(M.label(first.run), seconds, more)
   end
-  local last = M.latest and M.known[M.latest]
   if not last then
     return ''
   end
-  return ('rdev: %s %s'):format(M.label(last.run), M.failed(last.run) and 'failed' or M.describe(last.run))
+  local state = last.outcome == 'failed' and 'failed' or last.outcome or last.state
+  return ('rdev: %s %s%s'):format(M.label(last), state, last.stale and ' (files changed since)' or '')
 end
 
 local clock ---@type uv.uv_timer_t?
@@ -92,11 +108,11 @@ local clock ---@type uv.uv_timer_t?
 --- Redraws the statusline now, and each second while something runs.
 function M.redraw()
   vim.cmd.redrawstatus()
-  if #M.active() > 0 and not clock then
+  if #active > 0 and not clock then
     clock = assert(vim.uv.new_timer())
     clock:start(1000, 1000, vim.schedule_wrap(function()
       vim.cmd.redrawstatus()
-      if #M.active() == 0 and clock then
+      if #active == 0 and clock then
         clock:close()
         clock = nil
       end
