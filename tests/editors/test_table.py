@@ -1,4 +1,7 @@
-"""The table in editors/README.md says what the tests show: a tick for each `pytest.mark.shows`, and none without."""
+"""The table in editors/README.md says what the tests show: a tick for each `pytest.mark.shows`, and none without.
+
+`python -m tests.editors.test_table` sets the ticks.
+"""
 
 from __future__ import annotations
 
@@ -78,3 +81,23 @@ def test_editors_that_were_not_run_here_have_no_tick() -> None:
     assert {cell for row in rows for cell in row[1:]} <= {"○", "–"}
     features = {row[0] for row in table_of("VS Code")[1:]}
     assert {row[0] for row in rows} <= features
+
+
+def ticked(page: str) -> str:
+    """The page with the ticks that the tests stand for."""
+    pairs, lines = shown(), []
+    header: list[str] = []
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|") or "VS Code" in cells:
+            header = cells if line.startswith("|") else []
+        elif header and not set("".join(cells)) <= {"-"}:
+            feature = cells[0].strip("`")
+            marks = ["✓" if (TESTED[name], feature) in pairs else "–" for name in header[2:]]
+            line = f"| {' | '.join([*cells[:2], *marks])} |"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(ticked(PAGE.read_text()))
