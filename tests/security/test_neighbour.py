@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.cli.bridge import Bridge
 
 NOBODY = 65534
-PEEK = 'for folder; do ls -d "$folder"; ls -A "$folder"/ "$folder"/*; done 2>/dev/null'
+PEEK = 'for folder; do ls -d "$folder"; ls -A "$folder"; cat "$folder"/*; done 2>/dev/null'
 
 
 @pytest.fixture
@@ -57,10 +57,11 @@ def test_with_any_umask_all_that_is_ours_is_private(
     if os.getuid() == 0:  # then we can be that neighbour
         for folder in (own_home, *own_home.parents):
             folder.chmod(folder.stat().st_mode | 0o055)
-        roots = [str(places.state_dir()), str(runtime / "rdev-bridge")]
-        argv = ["sh", "-c", PEEK, "sh", *roots]
+        control = own_home / "open"
+        control.mkdir()
+        argv = ["sh", "-c", PEEK, "sh", str(control), str(places.state_dir()), str(runtime / "rdev-bridge")]
         seen = subprocess.run(argv, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True)
-        assert seen.stdout.splitlines() == [str(runtime / "rdev-bridge")], "the rest stands behind closed doors"
+        assert seen.stdout.split() == [str(control)], "and that is all there is to see"
     assert bridge.call("cancel", "--all").returncode == 0
 
 
