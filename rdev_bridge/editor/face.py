@@ -136,7 +136,9 @@ class EditorFace:
             kind = _INFO
         else:
             return
-        text = f"{title_of(run)} {ending(run)}. Output: {run.log_path}"
+        text = f"{title_of(run)} {ending(run)}."
+        if not (self._client.lens_refresh and self._client.show_document):  # else a lens opens it, and a line is short
+            text += f" Output: {run.log_path}"
         self._peer.notify("window/showMessage", {"type": kind, "message": text})
 
     def _log(self, text: str) -> None:

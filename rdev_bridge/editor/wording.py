@@ -19,9 +19,9 @@ def title_of(run: Run) -> str:
     return name if len(name) <= _TITLE_CHARS else f"{name[: _TITLE_CHARS - 1]}…"
 
 
-def ending(run: Run) -> str:
-    """How it went: `failed with exit code 3 after 1.2 s, 2 errors`."""
-    words = {
+def result(run: Run) -> str:
+    """The outcome: `failed with exit code 3`."""
+    return {
         Outcome.SUCCEEDED: "succeeded",
         Outcome.FAILED: "failed" if run.exit_code is None else f"failed with exit code {run.exit_code}",
         Outcome.CANCELLED: "cancelled",
@@ -31,6 +31,11 @@ def ending(run: Run) -> str:
         Outcome.ERROR: "could not start",
         None: "ended",
     }[run.outcome]
+
+
+def ending(run: Run) -> str:
+    """How it went: `failed with exit code 3 after 1.2 s, 2 errors`."""
+    words = result(run)
     if run.duration_ms is not None:
         words += f" after {_duration(run.duration_ms)}"
     if run.diagnostics is not None and run.diagnostics.errors:

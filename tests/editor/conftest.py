@@ -28,7 +28,7 @@ group = "test"
 command = "echo broken; exit 3"
 
 [tasks.wait]
-command = "echo started; sleep 600"
+command = "echo started; exec sleep 600"
 """
     )
     return folder

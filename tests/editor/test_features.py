@@ -122,8 +122,13 @@ def test_commands_stand_for_requests(command: str, arguments: Any, expected: Any
 
 def test_lenses_offer_what_can_be_done_now() -> None:
     tasks = {"test": task("test", line=3), "lint": task("lint", line=9), "far": task("far", PLAY)}
-    active = run("r7", task="test", state=RunState.RUNNING)
-    found = code_lens.lenses(WORK / "rdev.toml", tasks, {"lint"}, [active, run("r1", task="lint")])
+    runs = [
+        run("r7", task="test", state=RunState.RUNNING),
+        run("r6", task="lint", state=RunState.QUEUED),
+        run("r2", task="lint", state=RunState.FINISHED, outcome=Outcome.FAILED, exit_code=3),
+        run("r1", task="lint", state=RunState.FINISHED, outcome=Outcome.SUCCEEDED),
+    ]
+    found = code_lens.lenses(WORK / "rdev.toml", tasks, {"lint"}, runs)
     told = [(lens["range"]["start"]["line"], lens["command"]["title"], lens["command"]["arguments"]) for lens in found]
     assert told == [
         (3, "▶ Run test", ["test"]),
@@ -131,6 +136,8 @@ def test_lenses_offer_what_can_be_done_now() -> None:
         (3, "■ Cancel", ["r7"]),
         (9, "▶ Run lint", ["lint"]),
         (9, "Stop watching", ["lint", False]),
+        (9, "■ Cancel (queued)", ["r6"]),
+        (9, "Output (failed with exit code 3)", ["r2"]),
     ]
 
 

@@ -114,7 +114,7 @@ def test_cancel(workspace: Path) -> None:
 def test_cancel_without_a_run_means_all_of_this_editor_s(workspace: Path) -> None:
     with open_editor(workspace) as editor:
         assert editor.execute("rdev.cancel") == {"accepted": False}
-        ids = {editor.execute("rdev.run", {"command": f"echo {n}; sleep 600"})["runId"] for n in range(2)}
+        ids = {editor.execute("rdev.run", {"command": f"echo {n}; exec sleep 600"})["runId"] for n in range(2)}
         for _ in ids:
             editor.expect("rdev/runStarted")
             editor.expect("rdev/output")
@@ -157,7 +157,7 @@ def test_output_can_be_read_again(workspace: Path) -> None:
 
 def test_another_editor_attaches_and_cancels(workspace: Path) -> None:
     with open_editor(workspace) as first, open_editor(workspace) as second:
-        run_id = first.call("rdev/run", {"command": "seq 1 3; sleep 600"})["runId"]
+        run_id = first.call("rdev/run", {"command": "seq 1 3; exec sleep 600"})["runId"]
         first.expect("rdev/runStarted")
         first.expect("rdev/output")
         assert run_id in [run["runId"] for run in second.call("rdev/runs", {})["runs"]]
@@ -280,7 +280,7 @@ def test_an_editor_that_does_not_read_holds_the_stream_and_is_still_served(works
     with editor:
         begin = {"processId": None, "rootUri": workspace.as_uri(), "capabilities": RDEV}
         hello = editor.start("initialize", begin)
-        first = editor.start("rdev/run", {"command": "seq 1 3000000; sleep 600"})
+        first = editor.start("rdev/run", {"command": "seq 1 3000000; exec sleep 600"})
         time_at_rest = _rest(editor)
         before = resident_kb(editor.process.pid)
         second = editor.start("rdev/run", {"command": f"echo x > '{workspace}/ran'"})

@@ -28,7 +28,7 @@ group = "build"
 problem_matcher = "generic"
 
 [tasks.slow]
-command = "echo started; sleep 600"
+command = "echo started; exec sleep 600"
 """
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]

@@ -159,13 +159,13 @@ class Traceback(Reader):
 
 
 class Unittest(Traceback):
-    """The same; a message may hold blank lines, since a ruler ends it."""
+    """The same; a message may hold blank lines, since a ruler ends it, or a runner of somebody's own that has none."""
 
     source = "unittest"
     ruled = True
 
     def _ends(self, line: str) -> bool:
-        return line.startswith(("=" * 70, "-" * 70))
+        return line.startswith(("=" * 70, "-" * 70)) or compile_js(r"^Ran \d+ tests? in ").match(line) is not None
 
     def settle(self) -> Iterator[Problem]:
         """A ruler always comes."""

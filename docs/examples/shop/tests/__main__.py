@@ -7,6 +7,8 @@ import unittest
 class Coloured(unittest.TestResult):
     """A line a test, and at the end what went wrong."""
 
+    separator1, separator2 = "=" * 70, "-" * 70
+
     def __init__(self, stream, descriptions, verbosity):
         super().__init__(stream, descriptions, verbosity)
         self.stream = stream
@@ -29,7 +31,7 @@ class Coloured(unittest.TestResult):
     def printErrors(self):
         for kind, problems in (("ERROR", self.errors), ("FAIL", self.failures)):
             for test, traceback in problems:
-                self.stream.write(f"\n{'=' * 70}\n{kind}: {test}\n{'-' * 70}\n{traceback}")
+                self.stream.write(f"\n{self.separator1}\n{kind}: {test}\n{self.separator2}\n{traceback}\n")
 
 
 runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Coloured)
