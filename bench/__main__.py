@@ -1,0 +1,55 @@
+"""Side by side with the named peers, on the loopback: `python -m bench`, or `python -m bench stream true`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from typing import TYPE_CHECKING
+
+from bench.stage import HOUSE, Stage
+from bench.tables import TABLES
+
+if TYPE_CHECKING:
+    from bench.report import Report
+
+PAGE = HOUSE / "docs" / "performance.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("table", nargs="*", help=f"all without one: {', '.join(TABLES)}")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn (5)")
+    parser.add_argument("--before", metavar="COMMIT", help="let rdev-bridge as of COMMIT take part too")
+    parser.add_argument("--write", action="store_true", help=f"also put the tables into {PAGE.relative_to(HOUSE)}")
+    args = parser.parse_args()
+    names = args.table or list(TABLES)
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        parser.error(f"there is no table {unknown[0]!r}; they are: {', '.join(TABLES)}")
+    goals = []
+    with Stage(args.before) as stage:
+        for name in names:
+            began_s = time.monotonic()
+            report = TABLES[name](stage, args.rounds)
+            goals += report.goals
+            print(report)
+            print(f"({name} took {time.monotonic() - began_s:.0f} s)\n", flush=True)
+            if args.write:
+                write(name, report)
+    missed = [goal for goal in goals if not goal.is_met]
+    print(f"{len(goals) - len(missed)} of {len(goals)} goals met")
+
+
+def write(name: str, report: Report) -> None:
+    """Put a report between its marks on the page, which says where each one stands."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    text = PAGE.read_text()
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{PAGE} has no place for {name}: a line {begin.strip()} and a line {end}")
+    place = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    PAGE.write_text(place.sub(lambda _: f"{begin}{report}{end}", text))
+
+
+if __name__ == "__main__":
+    main()
