@@ -144,4 +144,5 @@ def _conclude(found: Counter[str], lines: int, misses: int, *, explained: bool) 
     left = misses - _SHOWN_MISSES
     if left > 0 and not explained:
         print(f"… and {left} more such lines; --explain shows them", file=sys.stderr)
-    print(f"{found.total()} problems{f' ({kinds})' if kinds else ''} in {lines} lines", file=sys.stderr)
+    many = "1 problem" if found.total() == 1 else f"{found.total()} problems"
+    print(f"{many}{f' ({kinds})' if kinds else ''} in {lines} lines", file=sys.stderr)

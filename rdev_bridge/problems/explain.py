@@ -33,8 +33,9 @@ def near_misses(definitions: Sequence[Definition], lines: Sequence[str], taken: 
     """
     misses = []
     patterned = [one for one in definitions if one.patterns]
+    read = _read(definitions, lines, {number - first for number in taken})
     for index, text in enumerate(lines):
-        if first + index in taken or not text.strip() or _read(definitions, text):
+        if first + index in taken or index in read or not text.strip():
             continue
         stopped = [reason for one in patterned if (reason := _stopped(one.patterns, lines, index, first))]
         if stopped:
@@ -45,9 +46,19 @@ def near_misses(definitions: Sequence[Definition], lines: Sequence[str], taken: 
     return misses
 
 
-def _read(definitions: Sequence[Definition], text: str) -> bool:
-    """Whether a reader took the line, as a note for example."""
-    return any(wake is not None and compile_js(wake).match(text) is not None for wake in map(_wake, definitions))
+def _read(definitions: Sequence[Definition], lines: Sequence[str], taken: set[int]) -> set[int]:
+    """The indexes of lines that a reader took: what woke it, and from there (or from the last problem) to a problem."""
+    wakes = [compile_js(wake) for one in definitions if (wake := _wake(one)) is not None]
+    read, begun, before = set[int](), None, None
+    for index, text in enumerate(lines) if wakes else ():
+        if any(wake.match(text) is not None for wake in wakes):
+            read.add(index)
+            begun = index if begun is None else begun
+        if index in taken:
+            first = begun if begun is not None else index if before is None else before
+            read.update(range(first, index + 1))
+            begun, before = None, index
+    return read
 
 
 def _wake(definition: Definition) -> str | None:

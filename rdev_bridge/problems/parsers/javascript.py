@@ -61,7 +61,7 @@ class Jest(Reader):
 
     def finish(self) -> Iterator[Problem]:
         """The last test."""
-        return self._end(0)
+        return self._end(self.number)
 
     def _end(self, number: int) -> Iterator[Problem]:
         failure, self._failure = self._failure, None
@@ -109,7 +109,7 @@ class Vitest(Reader):
 
     def finish(self) -> Iterator[Problem]:
         """The last test."""
-        return self._end(0)
+        return self._end(self.number)
 
     def _end(self, number: int) -> Iterator[Problem]:
         failure, self._failure = self._failure, None

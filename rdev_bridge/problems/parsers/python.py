@@ -59,7 +59,7 @@ class Pytest(Reader):
 
     def finish(self) -> Iterator[Problem]:
         """The last test of an output that broke off."""
-        yield from self._end(0)
+        yield from self._end(self.number)
 
     def _explain(self, text: str) -> None:
         if len(self._explained) < 400:
@@ -142,12 +142,12 @@ class Traceback(Reader):
 
     def finish(self) -> Iterator[Problem]:
         """A traceback is often the last thing that a program says."""
-        yield from self._end(0)
+        yield from self._end(self.number)
 
     def settle(self) -> Iterator[Problem]:
         """The same, while something else goes on."""
         if self._said:
-            yield from self._end(0)
+            yield from self._end(self.number)
 
     def _end(self, number: int) -> Iterator[Problem]:
         failure, self._failure = self._failure, Failure()

@@ -24,6 +24,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.awake = False
+        self.number = 0
+        """Of the line that was read last."""
 
     def feed(self, block: Block) -> Iterator[Problem]:
         """See `definition.Parser`."""
@@ -38,7 +40,8 @@ class Reader:
                     return
                 number = waking
                 self.awake = True
-            yield from self.step(block.lines[number], block.first + number)
+            self.number = block.first + number
+            yield from self.step(block.lines[number], self.number)
             number += 1
 
     def step(self, line: str, number: int) -> Iterator[Problem]:
