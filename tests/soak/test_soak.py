@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.soak.figures import Figures
 
 
+@pytest.mark.timeout(400)
 async def test_a_few_seconds_of_everything(tmp_path: Path, tally: Callable[[Figures], None]) -> None:
     figures = await soak(tmp_path, Amount(6, at_once=6, least_runs=12, kill_every_s=(1.0, 2.0)), seed=5)
     tally(figures)
