@@ -17,17 +17,16 @@ from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import UsageError
 from rdev_bridge.model import RunRequest
 from rdev_bridge.problems.board import MatchedRun, ProblemBoard
-from rdev_bridge.runs.spec import cwd_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from rdev_bridge.app import App
+    from rdev_bridge.core.paths import PathMap
     from rdev_bridge.editor.channel import Writer
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
-    from rdev_bridge.errors import SettingsError
     from rdev_bridge.model import ConflictPolicy, DiagnosticCounts, Run, Task
     from rdev_bridge.problems.standing import PlacedProblem
     from rdev_bridge.runs.observer import RunObserver
@@ -103,7 +102,7 @@ class Session:
         """Read every `rdev.toml` again; where one is wrong its last good tasks stay, and it says what is wrong."""
         self.app.reload()
         self._show_settings_errors()
-        self.board.retain({(task.folder, task.name) for task in self.app.tasks() if task.problem_matcher})
+        self.board.retain({(task.folder, task.name) for task in self.app.tasks()})
         self.peer.spawn(self._watch_tasks())
         self.tasks_changed()
 
@@ -114,14 +113,10 @@ class Session:
         self.refresh_lenses()
 
     def _show_settings_errors(self) -> None:
-        wrong: dict[Path, list[SettingsError]] = {path: [] for path in self.diagnostics.files_of(_SETTINGS)}
-        for path, error in self.app.settings_errors().items():
-            wrong.setdefault(path, []).append(error)
-        for error in self.app.matcher_errors():
-            if error.path is not None and error.path not in self.app.settings_errors():
-                wrong.setdefault(error.path, []).append(error)
-        for path, errors in wrong.items():
-            self.diagnostics.set(_SETTINGS, path, [settings_diagnostic(error) for error in errors])
+        errors = self.app.settings_errors()
+        for path in {*self.diagnostics.files_of(_SETTINGS), *errors}:
+            wrong = [settings_diagnostic(errors[path])] if path in errors else []
+            self.diagnostics.set(_SETTINGS, path, wrong)
 
     async def change_folders(self, added: Sequence[Path], removed: Sequence[Path]) -> None:
         """`workspace/didChangeWorkspaceFolders`."""
@@ -141,14 +136,20 @@ class Session:
         self.diagnostics.set("problems", path, [problem_to_lsp(placed, self.client) for placed in problems])
 
     def _reading_of(self, run: Run) -> MatchedRun | None:
-        request = self._requests.get(run.run_id)
-        task = request.task if request else self._task_of(run)
-        if task is None or not task.problem_matcher:
-            return None
-        request = request or RunRequest(folder=run.folder, task=task)
-        target = self.app.target_of(request)
-        paths = self.app.paths_of(request, target)
-        return MatchedRun(task.problem_matcher, paths, cwd_of(request, target, paths))
+        task = self._wish_behind(run).task
+        return MatchedRun(task.problem_matcher, *self.places_of(run)) if task and task.problem_matcher else None
+
+    def places_of(self, run: Run) -> tuple[PathMap, str | None]:
+        """How paths in the run's output are read: the path map, and what relative ones count from."""
+        request = self._wish_behind(run)
+        paths = self.app.paths_of(request, self.app.target_of(request))
+        return paths, request.cwd or (request.task.cwd if request.task else None)
+
+    def _wish_behind(self, run: Run) -> RunRequest:
+        """What was asked for; for a run of another bridge, its task as it is now, or its command."""
+        task = self._task_of(run)
+        guessed = RunRequest(folder=run.folder, task=task, command=None if task else run.command)
+        return self._requests.get(run.run_id, guessed)
 
     def _task_of(self, run: Run) -> Task | None:
         return next((task for task in self.app.tasks() if (task.folder, task.name) == (run.folder, run.task)), None)

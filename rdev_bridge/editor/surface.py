@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rdev_bridge.editor.client import path_from_uri
-from rdev_bridge.editor.features import code_action, code_lens, execute_command, show_output
+from rdev_bridge.editor.features import code_action, code_lens, execute_command, resolve_path, show_output
 from rdev_bridge.editor.features.output import clean_chunks
 from rdev_bridge.editor.features.run import RunParams, folder_from, request_again, request_from
 from rdev_bridge.editor.features.runs import (
@@ -44,16 +44,9 @@ class TrustParams(msgspec.Struct):
 
 
 class OptionalRun(msgspec.Struct, rename="camel"):
-    """The argument of `rdev.cancel`."""
+    """The argument of `rdev.cancel` and `rdev.rerun`."""
 
     run_id: str | None = None
-
-
-class RerunParams(msgspec.Struct, rename="camel"):
-    """The argument of `rdev.rerun`; `task` is what runs where the run is no longer known."""
-
-    run_id: str | None = None
-    task: str | None = None
 
 
 class Document(msgspec.Struct):
@@ -115,6 +108,7 @@ class Surface:
             "rdev/runs": Method(NoParams, self._runs),
             "rdev/readOutput": Method(ReadOutputParams, self._read_output),
             "rdev/attach": Method(AttachParams, self._attach),
+            "rdev/resolvePath": Method(resolve_path.ResolvePathParams, self._resolve_path),
             "rdev/watch": Method(WatchParams, self._watch),
             "rdev/trust": Method(TrustParams, self._trust),
             "workspace/executeCommand": Method(execute_command.ExecuteCommandParams, self._execute),
@@ -160,14 +154,12 @@ class Surface:
         submission = self._session.submit(request)
         return {"runId": submission.run_id, "disposition": submission.disposition.value}
 
-    def _rerun(self, params: RerunParams) -> dict[str, Any]:
+    def _rerun(self, params: OptionalRun) -> dict[str, Any]:
         runs = self._session.runs()
-        run = next((run for run in runs if params.run_id in (None, run.run_id)), None)
-        if run is not None:
-            return self._submit(request_again(run, self._session.request_of(run), self._index()))
-        if params.task is not None:
-            return self._run(RunParams(task=params.task))
-        raise UsageError("nothing has run yet" if params.run_id is None else f"there is no run {params.run_id!r}")
+        run = find_run(params.run_id, runs) if params.run_id else next(iter(runs), None)
+        if run is None:
+            raise UsageError("nothing has run yet")
+        return self._submit(self._session.request_of(run) or request_again(run, self._index()))
 
     def _cancel(self, params: RunIdParams) -> dict[str, Any]:
         accepted = self._session.cancel(params.run_id)
@@ -196,6 +188,10 @@ class Surface:
         attached = await self._session.app.runner.attach(params.run_id, params.seq)
         return {"run": run_for_editor(attached.run), "seq": attached.seq}
 
+    async def _resolve_path(self, params: resolve_path.ResolvePathParams) -> dict[str, str | None]:
+        run = find_run(params.run_id, self._session.runs())
+        return await resolve_path.resolve(params.path, *self._session.places_of(run))
+
     # ── watch and trust ──
 
     async def _watch(self, params: WatchParams) -> dict[str, Any]:
@@ -216,7 +212,7 @@ class Surface:
         method, given = execute_command.request_of(params)
         commands = self.requests() | {
             "rdev/cancel": Method(OptionalRun, self._cancel_some),
-            "rdev/rerun": Method(RerunParams, self._rerun),
+            "rdev/rerun": Method(OptionalRun, self._rerun),
             "rdev/showOutput": Method(show_output.ShowOutputParams, self._show_output),
         }
         known = commands[method]
@@ -228,7 +224,7 @@ class Surface:
 
     def _show_output(self, params: show_output.ShowOutputParams) -> None:
         session = self._session
-        run = show_output.choose(params, session.runs(), self._index().tasks)
+        run = show_output.choose(params, session.runs())
         session.peer.spawn(show_output.show(run, session.peer, session.client))
 
     def _code_lens(self, params: DocumentParams) -> list[dict[str, Any]]:

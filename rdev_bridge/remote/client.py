@@ -140,20 +140,17 @@ def _refusal(response: httpx.Response, answer: bytes) -> RdevError:
     status = response.status_code
     match status:
         case _ if 300 <= status < 400:
-            what, advice = "the server sends us elsewhere, where the key must not go", "check its url"
-        case 401 if "x-api-key" in response.request.headers:
-            what, advice = "the server refuses the key", "`rdev-bridge login` stores a new one, or set RDEV_API_KEY"
+            text = "the server sends us elsewhere (a redirect), where the key must not go; check its url"
         case 401:
-            what, advice = "the server needs a key", "`rdev-bridge login` stores one, or set RDEV_API_KEY"
+            text = "the server refuses the key (401); `rdev-bridge login` stores a new one"
         case 403:
-            what, advice = "the key may not start commands in this project", "ask who runs the server"
+            text = "the key may not start commands in this project (403)"
         case 404:
-            what, advice = "the server knows no such project", "check url and project"
+            text = "the server knows no such project (404); check url and project"
         case _:
-            what, advice = "the server refuses the command", ""
+            text = f"the server refuses the command with status {status}"
     said = _said(answer)
-    text = f"{what} (status {status}{f': {said}' if said else ''})"
-    return RdevError(f"{text}; {advice}" if advice else text, reason="refused")
+    return RdevError(f"{text}: {said}" if said else text, reason="refused")
 
 
 def _said(answer: bytes) -> str:
