@@ -110,6 +110,13 @@ class App:
         """What is wrong, by configuration file."""
         return dict(self._errors)
 
+    def matcher_errors(self) -> list[SettingsError]:
+        """What is wrong with the problem matchers of all tasks; they run all the same."""
+        from rdev_bridge.problems.matchers import wrong_in
+
+        known = [self._workspaces[folder] for folder in self._folders if folder in self._workspaces]
+        return [error for workspace in known for error in wrong_in(workspace)]
+
     def tasks(self) -> list[Task]:
         """The tasks of all folders."""
         return [task for folder in self._folders for task in self.tasks_of(folder).values()]

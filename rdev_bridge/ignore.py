@@ -2,18 +2,24 @@
 
 Source: gitignore(5). A folder's own file wins over its parents', the last matching line of a file wins, and nothing
 below an ignored folder can be taken back. Version control's own folders are always ignored.
+
+Patterns come with a stranger's files, so they are matched by RE2, in time linear in the name: on Python's expressions
+`*a*a*a*a*a*b` and one long name would hold everything up for minutes.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pathspec import GitIgnoreSpec
 
-_BACKEND: Final = "simple"  # the regular expressions of Python: the faster ones take no name that is not UTF-8
+_PRIVATE_USE = 0x10FF00
+_NO_UTF8 = {0xDC00 + byte: chr(_PRIVATE_USE + byte) for byte in range(0x80, 0x100)}
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj", ".rdev-push"})
 
 
@@ -72,13 +78,13 @@ class IgnoreRules:
         while True:
             spec = self._spec(folder)
             if spec is not None:
-                verdict = spec.check_file(path[len(folder) + 1 :]).include
+                verdict = spec.check_file(matchable(path[len(folder) + 1 :])).include
                 if verdict is not None:
                     return verdict
             if folder == self._top:
                 break
             folder = folder.rsplit("/", 1)[0]
-        below = path[len(self._top) + 1 :]
+        below = matchable(path[len(self._top) + 1 :])
         verdicts = (spec.check_file(below).include for spec in self._general)
         return next((verdict for verdict in verdicts if verdict is not None), False)
 
@@ -93,19 +99,31 @@ class IgnoreRules:
             lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
         except OSError:
             return None
-        from pathspec import GitIgnoreSpec  # imported when it is first needed
-
         try:
-            return GitIgnoreSpec.from_lines(lines, backend=_BACKEND)
+            return patterns(lines)
         except ValueError:  # git passes over a line that it cannot read, so the others stay in force
-            return GitIgnoreSpec.from_lines((line for line in lines if _readable(line)), backend=_BACKEND)
+            return patterns(line for line in lines if _readable(line))
+
+
+def patterns(lines: Iterable[str]) -> GitIgnoreSpec:
+    """Lines of a `.gitignore`, for names that went through `matchable`. Raises ValueError for one that is none."""
+    import re2
+    from pathspec import GitIgnoreSpec  # imported when they are first needed
+
+    try:
+        return GitIgnoreSpec.from_lines(map(matchable, lines), backend="re2")
+    except re2.error as error:
+        raise ValueError(str(error)) from None
+
+
+def matchable(name: str) -> str:
+    """`name` for RE2, which takes UTF-8 alone: bytes that are none become characters that nobody uses."""
+    return name if name.isascii() else name.translate(_NO_UTF8)
 
 
 def _readable(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
     try:
-        GitIgnoreSpec.from_lines([line], backend=_BACKEND)
+        patterns([line])
     except ValueError:
         return False
     return True

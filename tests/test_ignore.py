@@ -65,6 +65,25 @@ def test_the_opened_folder_counts_even_where_its_parent_ignores_it(repository: P
     assert not rules.file_ignored(f"{repository}/build/a.py")
 
 
+def test_no_pattern_can_hold_anybody_up(tmp_path: Path) -> None:
+    """Python's own expressions would need minutes for each of these."""
+    write(tmp_path / ".gitignore", "*a*a*a*a*a*a*a*a*b\n**/a*/**/a*/**/a*/**/b\n[ab]*[ab]*[ab]*[ab]*[ab]*[ab]*c\n")
+    rules = IgnoreRules(str(tmp_path))
+    assert not rules.file_ignored(f"{tmp_path}/{'a' * 250}")
+    assert not rules.file_ignored(f"{tmp_path}/{'a' * 50}" + "/aaaa" * 60)
+    assert rules.file_ignored(f"{tmp_path}/{'a' * 250}b")
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes(b"*.o\nd\xff*\n")
+    rules = IgnoreRules(str(tmp_path))
+    top = str(tmp_path)
+    assert rules.file_ignored(f"{top}/\udce9.o")
+    assert rules.file_ignored(f"{top}/d\udcffx")
+    assert not rules.file_ignored(f"{top}/d\udcfex")
+    assert not rules.file_ignored(f"{top}/\udcff")
+
+
 def test_version_control_is_never_work(repository: Path) -> None:
     rules = IgnoreRules(str(repository))
     assert rules.folder_ignored(f"{repository}/.git")

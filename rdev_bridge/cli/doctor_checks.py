@@ -81,14 +81,10 @@ def _workspace(workspace: Workspace) -> Iterator[Finding]:
             yield Finding("trust", "tasks may start by themselves")
         else:
             yield Finding("trust", "no task starts by itself", advice="`rdev-bridge trust` allows it, after a look")
-    from rdev_bridge.problems.matchers import resolve as matcher
+    from rdev_bridge.problems.matchers import wrong_in
 
-    for task in workspace.tasks.values():
-        try:
-            matcher(task.problem_matcher)
-        except UsageError as error:
-            keys = ("tasks", task.name, "problem_matcher")
-            yield Finding("matcher", str(workspace.error(keys, str(error))), ok=False, advice="mend that matcher")
+    for error in wrong_in(workspace):
+        yield Finding("matcher", str(error), ok=False, advice="mend that matcher")
 
 
 def _server(target: Target) -> str:

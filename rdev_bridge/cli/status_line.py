@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli.style import colourful
-from rdev_bridge.cli.width import columns, shortened, width
+from rdev_bridge.cli.width import columns, shortened, width, wrapped
 from rdev_bridge.model import Outcome
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class StatusLine:
         """A lasting line of our own, above the status."""
         self.hide()
         self.settle()
-        self._write(text + "\n")
+        self._write(wrapped(text, columns()) + "\n")
 
     def clear(self) -> None:
         """Empty the screen and what can be scrolled back to."""

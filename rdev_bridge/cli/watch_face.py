@@ -157,9 +157,9 @@ class WatchFace:
         if run.parent_run_id is None and ran is not None:
             if self._line is not None and not self._unfinished:
                 self._line.settle()
-            if run.message and self._form != "jsonl":
-                self.say(run.message)
-            if ran:
+            if ran:  # one that another took the place of while it waited is not worth a word
+                if run.message and self._form != "jsonl":
+                    self.say(run.message)
                 self.state.last = run
                 if self._form == "plain":
                     self.say(f"{self._name} {result(run)}{'' if self._unfinished else '; waits for changes'}")

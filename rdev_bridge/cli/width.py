@@ -7,6 +7,7 @@ import sys
 import unicodedata
 
 _FALLBACK_COLUMNS = 80
+_INDENT = "   "
 
 
 def columns() -> int:
@@ -39,6 +40,19 @@ def shortened(text: str, most: int) -> str:
 def fitted(text: str) -> str:
     """One line that leaves the last column free, where some terminals wrap."""
     return shortened(text, max(columns() - 1, 8))
+
+
+def wrapped(text: str, most: int) -> str:
+    """`text` broken between words into lines of at most that many columns; what follows is set in."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line.strip() and width(longer) > most:
+            lines.append(line)
+            line = f"{_INDENT}{word}"
+        else:
+            line = longer
+    return "\n".join([*lines, line])
 
 
 def _width(character: str) -> int:

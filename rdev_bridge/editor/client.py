@@ -23,6 +23,7 @@ class Client:
     lens_refresh: bool = False
     code_action_literals: bool = False
     related_information: bool = False
+    diagnostic_data: bool = False
     watches_files: bool = False
     saves: bool = False
 
@@ -46,6 +47,7 @@ def client_from(params: dict[str, Any]) -> Client:
         lens_refresh=capabilities.at("workspace", "codeLens", "refreshSupport") is True,
         code_action_literals=isinstance(editing.at("codeAction", "codeActionLiteralSupport"), dict),
         related_information=editing.at("publishDiagnostics", "relatedInformation") is True,
+        diagnostic_data=editing.at("publishDiagnostics", "dataSupport") is True,
         watches_files=capabilities.at("workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
         saves=editing.at("synchronization", "didSave") is True,
     )

@@ -13,10 +13,11 @@ _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}\ud800-\udfff]")
 _SAFE_ASCII = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F)])
 
-# An unterminated control string loses its introducer only: the text after it stays readable and harmless.
+# An unterminated control string loses its introducer only: the text after it stays readable and harmless. It ends at
+# the next introducer at the latest, so that a line of nothing but introducers is still read in linear time.
 _SEQUENCE = re.compile(
     "(?P<sgr>\x1b\\[[0-9;:]{0,128}m)"
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\\\|\x9c)"
     "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
     "|\x1b[ -/]+[0-~]|\x1b[0-Z\\\\-~]"
     f"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}]"

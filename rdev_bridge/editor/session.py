@@ -17,6 +17,7 @@ from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import UsageError
 from rdev_bridge.model import RunRequest
 from rdev_bridge.problems.board import MatchedRun, ProblemBoard
+from rdev_bridge.runs.spec import cwd_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.channel import Writer
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
+    from rdev_bridge.errors import SettingsError
     from rdev_bridge.model import ConflictPolicy, DiagnosticCounts, Run, Task
     from rdev_bridge.problems.standing import PlacedProblem
     from rdev_bridge.runs.observer import RunObserver
@@ -102,7 +104,7 @@ class Session:
         """Read every `rdev.toml` again; where one is wrong its last good tasks stay, and it says what is wrong."""
         self.app.reload()
         self._show_settings_errors()
-        self.board.retain({(task.folder, task.name) for task in self.app.tasks()})
+        self.board.retain({(task.folder, task.name) for task in self.app.tasks() if task.problem_matcher})
         self.peer.spawn(self._watch_tasks())
         self.tasks_changed()
 
@@ -113,10 +115,14 @@ class Session:
         self.refresh_lenses()
 
     def _show_settings_errors(self) -> None:
-        errors = self.app.settings_errors()
-        for path in {*self.diagnostics.files_of(_SETTINGS), *errors}:
-            wrong = [settings_diagnostic(errors[path])] if path in errors else []
-            self.diagnostics.set(_SETTINGS, path, wrong)
+        wrong: dict[Path, list[SettingsError]] = {path: [] for path in self.diagnostics.files_of(_SETTINGS)}
+        for path, error in self.app.settings_errors().items():
+            wrong.setdefault(path, []).append(error)
+        for error in self.app.matcher_errors():
+            if error.path is not None and error.path not in self.app.settings_errors():
+                wrong.setdefault(error.path, []).append(error)
+        for path, errors in wrong.items():
+            self.diagnostics.set(_SETTINGS, path, [settings_diagnostic(error) for error in errors])
 
     async def change_folders(self, added: Sequence[Path], removed: Sequence[Path]) -> None:
         """`workspace/didChangeWorkspaceFolders`."""
@@ -142,8 +148,9 @@ class Session:
     def places_of(self, run: Run) -> tuple[PathMap, str | None]:
         """How paths in the run's output are read: the path map, and what relative ones count from."""
         request = self._wish_behind(run)
-        paths = self.app.paths_of(request, self.app.target_of(request))
-        return paths, request.cwd or (request.task.cwd if request.task else None)
+        target = self.app.target_of(request)
+        paths = self.app.paths_of(request, target)
+        return paths, cwd_of(request, target, paths)
 
     def _wish_behind(self, run: Run) -> RunRequest:
         """What was asked for; for a run of another bridge, its task as it is now, or its command."""

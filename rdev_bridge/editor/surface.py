@@ -44,9 +44,16 @@ class TrustParams(msgspec.Struct):
 
 
 class OptionalRun(msgspec.Struct, rename="camel"):
-    """The argument of `rdev.cancel` and `rdev.rerun`."""
+    """The argument of `rdev.cancel`."""
 
     run_id: str | None = None
+
+
+class RerunParams(msgspec.Struct, rename="camel"):
+    """The argument of `rdev.rerun`; `task` is what runs where the run is no longer known."""
+
+    run_id: str | None = None
+    task: str | None = None
 
 
 class Document(msgspec.Struct):
@@ -154,12 +161,14 @@ class Surface:
         submission = self._session.submit(request)
         return {"runId": submission.run_id, "disposition": submission.disposition.value}
 
-    def _rerun(self, params: OptionalRun) -> dict[str, Any]:
+    def _rerun(self, params: RerunParams) -> dict[str, Any]:
         runs = self._session.runs()
-        run = find_run(params.run_id, runs) if params.run_id else next(iter(runs), None)
-        if run is None:
-            raise UsageError("nothing has run yet")
-        return self._submit(self._session.request_of(run) or request_again(run, self._index()))
+        run = next((run for run in runs if params.run_id in (None, run.run_id)), None)
+        if run is not None:
+            return self._submit(request_again(run, self._session.request_of(run), self._index()))
+        if params.task is not None:
+            return self._run(RunParams(task=params.task))
+        raise UsageError("nothing has run yet" if params.run_id is None else f"there is no run {params.run_id!r}")
 
     def _cancel(self, params: RunIdParams) -> dict[str, Any]:
         accepted = self._session.cancel(params.run_id)
@@ -212,7 +221,7 @@ class Surface:
         method, given = execute_command.request_of(params)
         commands = self.requests() | {
             "rdev/cancel": Method(OptionalRun, self._cancel_some),
-            "rdev/rerun": Method(OptionalRun, self._rerun),
+            "rdev/rerun": Method(RerunParams, self._rerun),
             "rdev/showOutput": Method(show_output.ShowOutputParams, self._show_output),
         }
         known = commands[method]
@@ -224,7 +233,7 @@ class Surface:
 
     def _show_output(self, params: show_output.ShowOutputParams) -> None:
         session = self._session
-        run = show_output.choose(params, session.runs())
+        run = show_output.choose(params, session.runs(), self._index().tasks)
         session.peer.spawn(show_output.show(run, session.peer, session.client))
 
     def _code_lens(self, params: DocumentParams) -> list[dict[str, Any]]:

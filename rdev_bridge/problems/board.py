@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLICE_LINES = 2000
 _SLICE_PROBLEMS = 500
+_QUIET_S = 0.3  # a problem that may still grow is complete after that long without output
 _COMPLETE = {Outcome.SUCCEEDED, Outcome.FAILED}
 
 
@@ -57,7 +59,11 @@ class _Reading:
     locator: Locator
     generation: int
     streams: dict[Stream, tuple[Cleaner, Matcher]] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fed_s: float = 0.0
+    touched: set[Path] = field(default_factory=set)
     complete: bool = True
+    dropped: bool = False  # its task is gone
     errors: int = 0
     warnings: int = 0
     unmapped: int = 0
@@ -90,6 +96,7 @@ class ProblemBoard:
         self._reading_of, self._note, self._is_open = reading_of, note, is_open
         self._slots = Slots()
         self._readings: dict[str, _Reading] = {}
+        self._newest: dict[tuple[Path, str], _Reading] = {}
         self._generation = 0
         self._publisher = Publisher(publish, self._shown_on, self._settle, interval_s)
 
@@ -99,18 +106,27 @@ class ProblemBoard:
         """Nothing yet."""
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
-        """A new generation of its task."""
-        reading = self._reading_of(run)
-        if reading is None or not reading.spec or run.task is None:
+        """A new generation of its task; that of a run that is read once more stays, and an older run says nothing."""
+        if run.task is None:
+            return
+        newest = self._newest.get((run.folder, run.task))
+        if newest is not None and run.started_at < newest.run.started_at:
             return
         try:
-            matcher = matchers.resolve(reading.spec)
+            matched = self._reading_of(run)
+            matcher = matchers.resolve(matched.spec) if matched else None
         except UsageError as error:
             _log.warning("task %s: %s", run.task, error)
             return
-        self._generation += 1
-        locator = Locator(reading.paths, reading.cwd)
-        self._readings[run.run_id] = _Reading(run, matcher, locator, self._generation)
+        if matched is None or matcher is None or not matcher.definitions:
+            return
+        if newest is not None and newest.run.run_id == run.run_id:
+            generation = newest.generation
+        else:
+            self._generation += 1
+            generation = self._generation
+        reading = _Reading(run, matcher, Locator(matched.paths, matched.cwd), generation)
+        self._readings[run.run_id] = self._newest[run.folder, run.task] = reading
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Read it, in slices between which the event loop goes on."""
@@ -119,13 +135,15 @@ class ProblemBoard:
             return
         if batch.seq > 0 and not reading.streams:
             reading.complete = False  # attached in the middle
-        for chunk in batch.lines:
-            cleaner, matcher = reading.stream(chunk.stream)
-            for start in range(0, len(chunk.lines), _SLICE_LINES):
-                events = matcher.events(cleaner.feed(chunk.lines[start : start + _SLICE_LINES]))
-                await self._take(reading, events)
-                if start + _SLICE_LINES < len(chunk.lines):
-                    await asyncio.sleep(0)
+        async with reading.lock:
+            for chunk in batch.lines:
+                cleaner, matcher = reading.stream(chunk.stream)
+                for start in range(0, len(chunk.lines), _SLICE_LINES):
+                    events = matcher.events(cleaner.feed(chunk.lines[start : start + _SLICE_LINES]))
+                    await self._take(reading, events)
+                    if start + _SLICE_LINES < len(chunk.lines):
+                        await asyncio.sleep(0)
+            reading.fed_s = time.monotonic()
         self._publisher.wake()
 
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
@@ -139,29 +157,28 @@ class ProblemBoard:
         reading = self._readings.pop(run.run_id, None)
         if reading is None:
             return
-        for _, matcher in reading.streams.values():
-            await self._take(reading, list(matcher.finish()))
-        if reading.complete and run.outcome in _COMPLETE:
+        async with reading.lock:
+            for _, matcher in reading.streams.values():
+                await self._take(reading, list(matcher.finish()))
+        if reading.complete and run.outcome in _COMPLETE and not reading.dropped:
             for slot in self._slots.of_task(run.folder, run.task or ""):
-                self._publisher.changed(slot.sweep(reading.generation))
+                self._changed(reading, slot.sweep(reading.generation))
         self._note(run.run_id, reading.counts())
-        await self._publisher.flush()
+        await self._publisher.flush(reading.touched)
 
     async def connection_changed(self, connection: Connection) -> None:
         """Of no interest."""
 
     # ── what else changes what stands ──
 
-    def counts(self, run_id: str) -> DiagnosticCounts | None:
-        """What a run that goes on has reported so far."""
-        reading = self._readings.get(run_id)
-        return reading.counts() if reading else None
-
     def retain(self, tasks: Collection[tuple[Path, str]]) -> None:
         """Only these (folder, task) are left: the problems of all others go, runs that go on included."""
-        gone = [key for key, one in self._readings.items() if (one.run.folder, one.run.task or "") not in tasks]
-        for run_id in gone:
-            del self._readings[run_id]
+        for key in [key for key in self._newest if key not in tasks]:
+            del self._newest[key]
+        for run_id, reading in list(self._readings.items()):
+            if (reading.run.folder, reading.run.task) not in tasks:
+                reading.dropped = True
+                del self._readings[run_id]
         self._publisher.changed(self._slots.retain(tasks))
 
     def refresh(self, path: Path) -> None:
@@ -182,6 +199,8 @@ class ProblemBoard:
         for start in range(0, len(events), _SLICE_PROBLEMS):
             part = events[start : start + _SLICE_PROBLEMS]
             await self._locate(reading, [event for event in part if isinstance(event, Problem)])
+            if reading.dropped:
+                return
             for event in part:
                 if isinstance(event, Problem):
                     self._problem(reading, event)
@@ -207,7 +226,11 @@ class ProblemBoard:
             return  # said before
         reading.errors += problem.severity is Severity.ERROR
         reading.warnings += problem.severity is Severity.WARNING
-        self._publisher.changed([changed])
+        self._changed(reading, changed)
+
+    def _changed(self, reading: _Reading, paths: Sequence[Path]) -> None:
+        reading.touched.update(paths)
+        self._publisher.changed(paths)
 
     def _cycle(self, reading: _Reading, event: CycleBegan | CycleEnded) -> None:
         slot = self._slots.slot(reading.run.folder, reading.run.task or "", event.owner)
@@ -218,16 +241,19 @@ class ProblemBoard:
                 only = reading.locator.locate(event.path, reading.matcher.definitions[0].location)
             slot.begin_cycle(reading.generation, self._generation, only)
         else:
-            self._publisher.changed(slot.end_cycle(reading.generation))
+            self._changed(reading, slot.end_cycle(reading.generation))
 
-    async def _settle(self) -> None:
+    async def _settle(self) -> bool:
+        """Take the problems that only wait for more where output has paused; whether some may wait still."""
+        waiting = False
         for reading in list(self._readings.values()):
-            for _, matcher in list(reading.streams.values()):
-                waiting = matcher.settle()
-                if waiting:
-                    await self._locate(reading, waiting)
-                    for problem in waiting:
-                        self._problem(reading, problem)
+            if reading.lock.locked() or reading.fed_s + _QUIET_S > time.monotonic():
+                waiting = True
+                continue
+            async with reading.lock:
+                for _, matcher in reading.streams.values():
+                    await self._take(reading, matcher.settle())
+        return waiting
 
     def _shown_on(self, path: Path) -> list[PlacedProblem]:
         opened = self._is_open(path)

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from rdev_bridge.errors import UsageError
 from rdev_bridge.problems.problem import LAST_COLUMN, ApplyTo, ColumnUnit, FileLocation, Problem, Severity
+from rdev_bridge.settings.source import show_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +33,18 @@ _WORDS = {
     "invalid-syntax": Severity.ERROR,  # Ruff's code for what is no lint
 }
 _LETTERS = {"E": Severity.ERROR, "W": Severity.WARNING, "I": Severity.INFO}
+
+
+class MatcherError(UsageError):
+    """A matcher is wrong: `keys` say where inside of what the user wrote, `problem` what is the matter there."""
+
+    def __init__(self, problem: str, *keys: str | int) -> None:
+        self.problem, self.keys = problem, keys
+        super().__init__(f"{show_key(keys)}: {problem}" if keys else problem)
+
+    def under(self, *keys: str | int) -> MatcherError:
+        """The same, seen from further outside."""
+        return MatcherError(self.problem, *keys, *self.keys)
 
 
 class Parser(Protocol):

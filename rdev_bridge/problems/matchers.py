@@ -7,46 +7,53 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rdev_bridge.errors import UsageError
 from rdev_bridge.problems import builtin
 from rdev_bridge.problems.block import Block
+from rdev_bridge.problems.definition import MatcherError
 from rdev_bridge.problems.engine import PatternEngine
 from rdev_bridge.problems.problem import ApplyTo, Event, Problem
 from rdev_bridge.problems.vscode import matcher_from_vscode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from rdev_bridge.errors import SettingsError
     from rdev_bridge.problems.definition import Definition
-
-__all__ = ["Matcher", "matcher_from_vscode", "named", "resolve"]
+    from rdev_bridge.settings import Workspace
 
 
 def resolve(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]) -> Matcher:
     """A fresh matcher for names (with or without `$`), VS Code objects, or several of either.
 
-    Raises UsageError that says which of them is wrong, and where: `problem_matcher[1].pattern.regexp: …`.
+    Raises MatcherError that says which of them is wrong, and where: `problem_matcher[1].pattern.regexp: …`.
     """
     items = [spec] if isinstance(spec, str | Mapping) else list(spec)
     found: list[Definition] = []
     for index, item in enumerate(items):
         try:
             found += named(item) if isinstance(item, str) else matcher_from_vscode(item, named)
-        except UsageError as error:
-            where = f"problem_matcher[{index}]" if len(items) > 1 else "problem_matcher"
-            separator = "." if isinstance(item, Mapping) else ": "
-            raise UsageError(f"{where}{separator}{error}") from None
+        except MatcherError as error:
+            raise error.under("problem_matcher", *([index] if len(items) > 1 else [])) from None
     return Matcher(found)
 
 
+def wrong_in(workspace: Workspace) -> Iterator[SettingsError]:
+    """What is wrong with the matchers of a workspace's tasks, at its place in the file."""
+    for task in workspace.tasks.values():
+        try:
+            resolve(task.problem_matcher)
+        except MatcherError as error:
+            yield workspace.error(("tasks", task.name, *error.keys), error.problem)
+
+
 def named(name: str) -> tuple[Definition, ...]:
-    """The built-in called `name`, with or without `$`. Raises UsageError with the nearest names."""
+    """The built-in called `name`, with or without `$`. Raises MatcherError with the nearest names."""
     bare = name.removeprefix("$")
     try:
         return builtin.definitions(bare)
     except KeyError:
         near = difflib.get_close_matches(bare.lower(), builtin.names(), n=3, cutoff=0.5) or builtin.names()
-        raise UsageError(f"there is no matcher {name!r}; there is {', '.join(near)}") from None
+        raise MatcherError(f"there is no matcher {name!r}; there is {', '.join(near)}") from None
 
 
 class Matcher:

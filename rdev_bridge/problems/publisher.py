@@ -22,13 +22,16 @@ _SLICE_FILES = 50
 
 
 class Publisher:
-    """`shown_on` gives what stands on a file; `settle` is awaited before each round. All in one event loop."""
+    """`shown_on` gives what stands on a file; `settle` is awaited before each round, and True asks for one more round.
+
+    All in one event loop.
+    """
 
     def __init__(
         self,
         publish: Callable[[Path, Sequence[PlacedProblem]], None],
         shown_on: Callable[[Path], list[PlacedProblem]],
-        settle: Callable[[], Awaitable[None]],
+        settle: Callable[[], Awaitable[bool]],
         interval_s: float,
     ) -> None:
         self._publish, self._shown_on, self._settle = publish, shown_on, settle
@@ -53,9 +56,9 @@ class Publisher:
         if self._pacing is None or self._pacing.done():
             self._pacing = asyncio.create_task(self._pace())
 
-    async def flush(self) -> None:
-        """Publish all that changed, now."""
-        await self._round(self._dirty.copy())
+    async def flush(self, paths: Iterable[Path]) -> None:
+        """Publish those of these files that changed, now."""
+        await self._round(set(paths))
 
     async def aclose(self) -> None:
         """Publish nothing more."""
@@ -67,7 +70,7 @@ class Publisher:
         await asyncio.sleep(min(_FIRST_S, self._interval_s))
         while self._woken or self._dirty:
             self._woken = False
-            await self._settle()
+            self._woken |= await self._settle()
             now = time.monotonic()
             waiting = {path: at for path, at in self._published_s.items() if at + self._interval_s > now}
             self._published_s = waiting

@@ -72,50 +72,66 @@ class _OnFile:
 
 @dataclass(slots=True)
 class _Room:
-    """How many entries are kept in all."""
+    """How many entries are kept in all, and by whom."""
 
     used: int = 0
+    slots: list[Slot] = field(default_factory=list)
+
+    def make_way(self, slot: Slot, generation: int) -> list[Path]:
+        """Let `slot` have one entry more: what it is about to replace goes first, then of who holds most the newest.
+
+        The files that changed; none where `slot` holds most itself.
+        """
+        old = next((path for path, standing in slot.files.items() if standing.generation < generation), None)
+        if old is not None:
+            slot.drop(old)
+            return [old]
+        largest = max(self.slots, key=lambda one: one.held)
+        return largest.give_up() if largest.held > slot.held + 1 else []
 
 
 class Slot:
-    """What one owner (a tool) of one task has reported, by file."""
+    """What one owner (a tool) of one task has reported, by file; `held` are its entries."""
 
     def __init__(self, room: _Room) -> None:
         self.files: dict[Path, _OnFile] = {}
+        self.held = 0
         self._room = room
         self._last: Path | None = None
         self._cycles: dict[int, tuple[int, Path | None]] = {}  # by the run's generation: the cycle's, and its only file
+        room.slots.append(self)
 
-    def put(self, placed: PlacedProblem, run_generation: int) -> Path | None:
-        """Add a problem; the file whose entries it changed, or None where it was said before."""
+    def put(self, placed: PlacedProblem, run_generation: int) -> list[Path] | None:
+        """Add a problem; the files whose entries it changed, or None where it was said before."""
         cycle = self._cycles.get(run_generation)
         generation = cycle[0] if cycle else run_generation
         standing = self.files.get(placed.path)
         if standing is not None and standing.generation > generation:
-            return placed.path  # a newer run spoke of this file already
+            return []  # a newer run spoke of this file already
         if standing is not None and standing.generation < generation:
-            self._drop(placed.path)
+            self.drop(placed.path)
             standing = None
         key = placed.key()
         if standing is not None and key in standing.entries:
             if len(placed.related) <= len(standing.entries[key].related):
                 return None
             standing.entries[key] = placed
-            return placed.path
+            return [placed.path]
+        if standing is not None and len(standing.entries) >= PER_FILE:
+            standing.more += 1
+            return [placed.path]
+        changed = [placed.path]
         if self._room.used >= IN_ALL:
-            last = self.files.get(self._last) if self._last is not None else None
-            if last is not None:
-                last.more += 1
-            return self._last or placed.path
+            changed += self._room.make_way(self, generation)
+        if self._room.used >= IN_ALL and self._last is not None:
+            self.files[self._last].more += 1
+            return [self._last]
         if standing is None:
             standing = self.files[placed.path] = _OnFile(generation)
-        if len(standing.entries) >= PER_FILE:
-            standing.more += 1
-            return placed.path
         standing.entries[key] = placed
-        self._room.used += 1
+        self._count(1)
         self._last = placed.path
-        return placed.path
+        return changed
 
     def sweep(self, run_generation: int, only: Path | None = None) -> list[Path]:
         """Take away what is older than a complete generation; the files that changed."""
@@ -125,7 +141,7 @@ class Slot:
             if standing.generation < run_generation and (only is None or path == only)
         ]
         for path in stale:
-            self._drop(path)
+            self.drop(path)
         return stale
 
     def begin_cycle(self, run_generation: int, cycle_generation: int, only: Path | None) -> None:
@@ -137,13 +153,35 @@ class Slot:
         return self.sweep(*self._cycles.get(run_generation, (run_generation, None)))
 
     def clear(self) -> list[Path]:
-        """Take everything away; the files that changed."""
+        """Take everything away, for good; the files that changed."""
+        self._room.slots.remove(self)
         return self.sweep(2**63)
 
-    def _drop(self, path: Path) -> None:
-        self._room.used -= len(self.files.pop(path).entries)
+    def give_up(self) -> list[Path]:
+        """Take the newest entry away and count it among those that are not shown; the files that changed."""
+        path = self._last
+        assert path is not None
+        standing = self.files[path]
+        standing.entries.popitem()
+        standing.more += 1
+        self._count(-1)
+        if standing.entries:
+            return [path]
+        self.drop(path)
+        if self._last is None:
+            return [path]
+        self.files[self._last].more += standing.more
+        return [path, self._last]
+
+    def drop(self, path: Path) -> None:
+        """Take away what stands on one file."""
+        self._count(-len(self.files.pop(path).entries))
         if self._last == path:
             self._last = next(reversed(self.files), None)
+
+    def _count(self, entries: int) -> None:
+        self.held += entries
+        self._room.used += entries
 
 
 class Slots:

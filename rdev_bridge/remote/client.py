@@ -140,17 +140,20 @@ def _refusal(response: httpx.Response, answer: bytes) -> RdevError:
     status = response.status_code
     match status:
         case _ if 300 <= status < 400:
-            text = "the server sends us elsewhere (a redirect), where the key must not go; check its url"
+            what, advice = "the server sends us elsewhere, where the key must not go", "check its url"
+        case 401 if "x-api-key" in response.request.headers:
+            what, advice = "the server refuses the key", "`rdev-bridge login` stores a new one, or set RDEV_API_KEY"
         case 401:
-            text = "the server refuses the key (401); `rdev-bridge login` stores a new one"
+            what, advice = "the server needs a key", "`rdev-bridge login` stores one, or set RDEV_API_KEY"
         case 403:
-            text = "the key may not start commands in this project (403)"
+            what, advice = "the key may not start commands in this project", "ask who runs the server"
         case 404:
-            text = "the server knows no such project (404); check url and project"
+            what, advice = "the server knows no such project", "check url and project"
         case _:
-            text = f"the server refuses the command with status {status}"
+            what, advice = "the server refuses the command", ""
     said = _said(answer)
-    return RdevError(f"{text}: {said}" if said else text, reason="refused")
+    text = f"{what} (status {status}{f': {said}' if said else ''})"
+    return RdevError(f"{text}; {advice}" if advice else text, reason="refused")
 
 
 def _said(answer: bytes) -> str:

@@ -118,6 +118,8 @@ def why(error: Exception) -> str:
             return f"the server's certificate is not trusted ({text})"
         case httpx.ConnectError() if was_refused(error):
             return "the server cannot be reached (connection refused)"
+        case httpx.ConnectError() if "WRONG_VERSION_NUMBER" in text:
+            return "the server cannot be reached (it does not speak TLS; is its url http?)"
         case httpx.ConnectError():
             return f"the server cannot be reached ({text})" if text else "the server cannot be reached"
         case httpx.TimeoutException():

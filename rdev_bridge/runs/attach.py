@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,8 +53,9 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     mark = folder.mark()
     offset = mark.settle() if owned else mark.offset
     target = runner.around.stored_target(stored.target, Path(stored.folder))
+    run = stored.to_run(folder.log_path)
     live = LiveRun(
-        run=stored.to_run(folder.log_path),
+        run=run if finished else replace(run, lines=reader.last.seq_end),
         folder=folder,
         trigger=Trigger(TriggerKind.ATTACH),
         target=target,

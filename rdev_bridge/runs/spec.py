@@ -18,16 +18,28 @@ if TYPE_CHECKING:
 def spec_of(request: RunRequest, target: Target, paths: PathMap) -> CommandSpec:
     """How to start it: a task's variables filled in, and the arguments quoted after its command.
 
-    After a push, a relative folder counts from where the workspace was brought to. A free command is left as it is.
-    Raises UsageError for a variable that has no value here, or that cannot stand where it does.
+    A free command is left as it is. Raises UsageError for a variable that has no value here, or that cannot stand
+    where it does.
     """
     arguments = "".join(f" {shlex.quote(argument)}" for argument in request.arguments)
     task = request.task
     if task is None:
         return CommandSpec((request.command or "") + arguments, request.cwd, dict(request.env))
     variables = variables_of(paths, request.file, request.trigger.files)
-    cwd = request.cwd if request.cwd is not None else task.cwd and fill(task.cwd, variables)
-    if isinstance(task.sync, SyncPush) and target.remote_root:
-        cwd = posixpath.join(target.remote_root, cwd or "")
+    cwd = cwd_of(request, target, paths)
     env = {name: fill(value, variables) for name, value in task.env.items()}
     return CommandSpec(expand(task.command, variables) + arguments, cwd, {**env, **request.env})
+
+
+def cwd_of(request: RunRequest, target: Target, paths: PathMap) -> str | None:
+    """Where it runs: absolute, or relative to where the server starts commands; None: there.
+
+    After a push, a relative folder counts from where the workspace was brought to. Raises UsageError as `spec_of` does.
+    """
+    task, cwd = request.task, request.cwd
+    if task is not None:
+        if cwd is None:
+            cwd = task.cwd and fill(task.cwd, variables_of(paths, request.file, request.trigger.files))
+        if isinstance(task.sync, SyncPush) and target.remote_root:
+            cwd = posixpath.join(target.remote_root, cwd or "")
+    return cwd

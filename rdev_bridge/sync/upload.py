@@ -131,6 +131,7 @@ def _identity(plan: Plan, gzip: bool, tools: Tools) -> str:
 
 async def _upload(peer: Peer, name: str, parts: Iterable[bytes], keep: list[str], tell: Callable[[int], None]) -> None:
     """Send the parts that the server does not have yet, several at once; memory holds only those on their way."""
+    tell(0)
     there = await peer.have(name, keep)
     width = max(_NEAR_CALLS, min(_FAR_CALLS, round(peer.round_trip_s * 1000 / _MS_PER_CALL)))
     numbered = enumerate(parts)
@@ -143,9 +144,9 @@ async def _upload(peer: Peer, name: str, parts: Iterable[bytes], keep: list[str]
             if not batch:
                 return
             missing = [(number, part) for number, part in batch if there.get(number) != len(part)]
+            tell(sum(len(part) for _, part in batch) - sum(len(part) for _, part in missing))
             if missing:
-                await peer.parts(name, missing)
-            tell(sum(len(part) for _, part in batch))
+                await peer.parts(name, missing, tell)
 
     try:
         async with asyncio.TaskGroup() as senders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rdev_bridge import ignore
 from rdev_bridge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +31,13 @@ def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _spec(lines: list[str]) -> Callable[[str], bool]:
-    from pathspec import GitIgnoreSpec  # imported when watching begins
-
-    # Python's own regular expressions: the faster backends take no name that is not UTF-8.
     for line in lines:
         try:
-            GitIgnoreSpec.from_lines([line], backend="simple")
+            ignore.patterns([line])
         except ValueError as error:
             raise UsageError(f"{line!r} is no pattern that can be watched: {error}") from error
-    return GitIgnoreSpec.from_lines(lines, backend="simple").match_file
+    spec = ignore.patterns(lines)
+    return lambda path: spec.match_file(ignore.matchable(path))
 
 
 def _checked(pattern: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rdev_bridge.cli.status_line import KEYS, StatusLine, WatchState, describe, line_of, result, seconds
-from rdev_bridge.cli.width import shortened, width
+from rdev_bridge.cli.width import shortened, width, wrapped
 from rdev_bridge.model import Outcome, Run, RunState
 
 
@@ -72,6 +72,8 @@ def test_a_narrow_terminal_loses_the_keys_first_and_never_wraps() -> None:
     assert width("日本語") == 6
     assert shortened("日本語のテスト", 8) == "日本語…"
     assert width("e\u0301") == 1
+    assert wrapped("src/a.py and 2 more changed", 15) == "src/a.py and 2\n   more changed"
+    assert wrapped("a_word_that_does_not_fit at all", 10) == "a_word_that_does_not_fit\n   at all"
 
 
 def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rdev_bridge.editor.client import path_from_uri
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
+from tests.support.wait import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +87,57 @@ def test_what_stands_is_told_again_to_a_document_that_is_opened_or_closed(folder
         for method in ("textDocument/didClose", "textDocument/didOpen"):
             editor.notify(method, document)
             assert editor.expect("textDocument/publishDiagnostics") == told
+
+
+def test_run_again_and_show_output_of_the_very_run(folder: Path) -> None:
+    uri = (folder / "a b.py").as_uri()
+    capabilities = RDEV | {
+        "window": {"showDocument": {"support": True}},
+        "textDocument": {
+            "publishDiagnostics": {"dataSupport": True},
+            "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}},
+        },
+    }
+    with Editor(folder, ignored=QUIET, answers={"window/showDocument": {"success": True}}) as editor:
+        editor.initialize(capabilities=capabilities)
+        (folder / "said").write_text("a b.py:1: first\n")
+        first = finished(editor, "check")
+        told = editor.expect("textDocument/publishDiagnostics", uri=uri)["diagnostics"]
+        context = {"diagnostics": told, "only": ["quickfix"]}
+        place = {"textDocument": {"uri": uri}, "range": told[0]["range"], "context": context}
+        again, output = (action["command"] for action in editor.call("textDocument/codeAction", place))
+
+        (folder / "said").write_text("a b.py:2: second\n")
+        editor.execute(again["command"], *again["arguments"])
+        run = editor.expect("rdev/runFinished")["run"]
+        assert (run["task"], run["diagnostics"]["errors"]) == ("check", 1)
+        assert editor.expect("textDocument/publishDiagnostics", uri=uri)["diagnostics"][0]["message"] == "second"
+
+        editor.execute(output["command"], *output["arguments"])
+        eventually(lambda: "window/showDocument" in [asked["method"] for asked in editor.asked])
+        shown = path_from_uri(editor.asked[-1]["params"]["uri"])
+        assert shown is not None
+        assert (editor.asked[-1]["params"]["uri"], shown.read_text()) == (first["logUri"], "a b.py:1: first\n")
+
+
+def test_a_wrong_matcher_is_told_at_its_line_and_its_problems_go(folder: Path) -> None:
+    settings = folder / "rdev.toml"
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV)
+        (folder / "said").write_text("a b.py:1: first\n")
+        finished(editor, "check")
+        assert editor.expect("textDocument/publishDiagnostics", uri=(folder / "a b.py").as_uri())["diagnostics"]
+        settings.write_text(
+            '[tasks.check]\ncommand = "true"\n\n[tasks.lint]\ncommand = "true"\n[tasks.lint.problem_matcher]\n'
+            "base = '$gcc'\n[tasks.lint.problem_matcher.pattern]\nregexp = '^(?=a)(.*):(\\d+): (.*)$'\nmessage = 3\n"
+        )
+        editor.notify("textDocument/didSave", {"textDocument": {"uri": settings.as_uri()}})
+        [wrong] = editor.expect("textDocument/publishDiagnostics", uri=settings.as_uri())["diagnostics"]
+        assert wrong["range"]["start"]["line"] == 8
+        assert wrong["message"].startswith("tasks.lint.problem_matcher.pattern.regexp: the regular expression")
+        assert "a lookahead `(?=` at position 2" in wrong["message"]
+        assert not editor.expect("textDocument/publishDiagnostics", uri=(folder / "a b.py").as_uri())["diagnostics"]
+        assert finished(editor, "lint")["outcome"] == "succeeded"
+        settings.write_text('[tasks.lint]\ncommand = "true"\nproblem_matcher = "$gcc"\n')
+        editor.notify("textDocument/didSave", {"textDocument": {"uri": settings.as_uri()}})
+        assert not editor.expect("textDocument/publishDiagnostics", uri=settings.as_uri())["diagnostics"]

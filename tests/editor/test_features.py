@@ -168,6 +168,22 @@ def test_actions_come_where_they_are_wanted(asked: dict[str, Any], expected: lis
     assert actions(**asked) == expected
 
 
+def on_diagnostic(uri: str, data: Any = None) -> list[tuple[str, Any]]:
+    diagnostic = {"source": "rdev:test", "message": "m", **({} if data is None else {"data": data})}
+    tasks = {"a:test": task("test", Path("/w/a")), "b:test": task("test", Path("/w/a/b"))}
+    params = CodeActionParams(TextDocument(uri), CodeActionContext([diagnostic], ["quickfix"]))
+    found = code_action.actions(params, tasks, literals=True)
+    assert all(action["diagnostics"] == [diagnostic] for action in found)
+    return [(action["command"]["command"], *action["command"]["arguments"]) for action in found]
+
+
+def test_a_diagnostic_leads_back_to_the_run_that_reported_it() -> None:
+    of_run = {"runId": "r7", "task": "b:test"}
+    assert on_diagnostic("file:///w/a/b/x", {"runId": "r7"}) == [("rdev.rerun", of_run), ("rdev.showOutput", of_run)]
+    for strange in ({}, {"runId": 7}, "r7", None):
+        assert on_diagnostic("file:///w/a/x", strange) == [("rdev.run", "a:test"), ("rdev.showOutput", "a:test")]
+
+
 def test_a_task_that_takes_the_file_gets_it() -> None:
     params = CodeActionParams(TextDocument("file:///x.py"))
     tasks = {"one": task("one", command="pytest ${file}"), "all": task("all")}
@@ -279,11 +295,18 @@ def test_titles_are_short_and_plain() -> None:
 
 def test_the_run_whose_output_is_meant() -> None:
     runs = [run("r3", task="lint"), run("r2", task="test"), run("r1", task="test")]
-    assert choose(ShowOutputParams(), runs).run_id == "r3"
-    assert choose(ShowOutputParams(run="test"), runs).run_id == "r2"
-    assert choose(ShowOutputParams(run_id="r1"), runs).run_id == "r1"
-    with pytest.raises(UsageError, match="gone"):
-        choose(ShowOutputParams(run="gone"), runs)
+    tasks = {"test": task("test"), "far:test": task("test", PLAY)}
+    assert choose(ShowOutputParams(), runs, tasks).run_id == "r3"
+    assert choose(ShowOutputParams(run="test"), runs, tasks).run_id == "r2"
+    assert choose(ShowOutputParams(run="lint"), runs, tasks).run_id == "r3"  # its task was removed since
+    assert choose(ShowOutputParams(run_id="r1"), runs, tasks).run_id == "r1"
+    assert choose(ShowOutputParams(run_id="r1", task="lint"), runs, tasks).run_id == "r1"
+    assert choose(ShowOutputParams(run_id="forgotten", task="test"), runs, tasks).run_id == "r2"
+    for unknown in ("gone", "far:test"):
+        with pytest.raises(UsageError, match=unknown):
+            choose(ShowOutputParams(run=unknown), runs, tasks)
+    with pytest.raises(UsageError, match="nothing has run"):
+        choose(ShowOutputParams(), [], tasks)
 
 
 # ── diagnostics ──

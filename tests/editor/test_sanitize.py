@@ -62,6 +62,12 @@ def test_table(given_line: str, expected: str) -> None:
     assert clean_lines(["x", given_line]) == ["x", expected]
 
 
+@pytest.mark.parametrize("piece", ["\x9d", "\x90x", "\x1b]", "\x1b", "\x9b", "\x9b0", "\x1b[0;", "\x1bP\x9d"])
+def test_a_line_made_to_be_slow_is_not(piece: str) -> None:
+    """Two million characters, which is what a line may have; a way of reading that is not linear needs hours."""
+    assert is_safe(clean(piece * (2_000_000 // len(piece))))
+
+
 @given(st.lists(hostile, max_size=6))
 def test_nothing_unsafe_passes_in_any_line_or_any_joining(lines: list[str]) -> None:
     cleaned = clean_lines(lines)

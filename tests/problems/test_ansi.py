@@ -19,6 +19,10 @@ from rdev_bridge.problems.ansi import MAX_STRING_LINES, Cleaner
         ("a long text\r\x1b[Kdone", "done"),
         ("a long text\x1b[2K\rdone", "done"),
         ("a long text\x1b[1G\x1b[0Kdone", "done"),
+        ("a long text\x1b[4D\x1b[1Kx", "       xext"),
+        ("abc\x1b[1K\rx\x1b[C\x1b[1Ky", "  y"),
+        ("abc\x1b[1K", ""),
+        ("abc \x1b[2K\x1b[2Cd", "      d"),
         ("windows\r", "windows"),
         ("|\b/\b-\b done", " done"),
         ("ab\x1b[2Cc", "ab  c"),
@@ -55,6 +59,14 @@ def test_a_control_string_goes_on_until_it_ends() -> None:
 
 def test_a_control_string_does_not_take_everything() -> None:
     assert Cleaner().feed(["\x1b]0;", *["x"] * MAX_STRING_LINES, "error: still seen"])[-1] == "error: still seen"
+
+
+@pytest.mark.parametrize(
+    "piece", ["\x9d", "\x90x", "\x1b[1K", "\x1b[2Kx", "\r\x1b[9999C\x1b[1Kx", "\x1b[Kx\r\x1b[9999Cx"]
+)
+def test_a_line_made_to_be_slow_is_not(piece: str) -> None:
+    """Two million characters, which is what a line may have; a way of reading that is not linear needs hours."""
+    Cleaner().feed(["x" * 100_000 + piece * ((2_000_000 - 100_000) // len(piece))])
 
 
 _NOISE = st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
@@ -97,6 +98,37 @@ async def test_other_refusals_are_final_and_say_what_the_server_said(status: int
         assert len(proxy.requests) == 1
     assert r"because \x1b]0;title\x07 of it" in str(caught.value)
     assert server.key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("wrong", "the server refuses the key (status 401"),
+        (None, "the server needs a key (status 401"),
+    ],
+)
+async def test_a_wrong_key_and_a_missing_one_are_told_apart(key: str | None, said: str) -> None:
+    async with ForeignServer() as server:
+        target = Target(RemoteServer("work", server.url), server.project)
+        secret = Secret(key) if key else None
+        async with open_server(target, key=secret, environ={}, policy=QUICK) as connector:
+            with pytest.raises(RdevError) as caught:
+                await connector.start(CommandSpec("echo never"))
+    assert str(caught.value).startswith(said)
+    assert str(caught.value).endswith("or set RDEV_API_KEY")
+
+
+async def test_https_to_a_server_without_tls_says_so() -> None:
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        target = Target(RemoteServer("work", f"https://127.0.0.1:{port}"), "p")
+        async with open_server(target, key=Secret("k"), policy=QUICK) as connector:
+            with pytest.raises(RdevError, match="does not speak TLS; is its url http"):
+                await connector.start(CommandSpec("echo never"))
 
 
 @pytest.mark.parametrize("cut_at", [0, 5, 30, 90])

@@ -307,6 +307,7 @@ async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> Non
         assert {run.run_id: run.state for run in app.runner.runs()}[kept] is RunState.RUNNING
         attached = await app.runner.attach(kept, 0)
         assert (attached.seq, attached.owned, attached.run.run_id) == (0, True, kept)
+        assert attached.run.lines == 1, "what is in the log counts, though the bridge that counted it is gone"
         await eventually_async(lambda: again.lines.get(kept) == ["ready"])
         assert app.runner.cancel(kept)
         async with asyncio.timeout(30):
@@ -361,3 +362,20 @@ async def test_a_fault_of_ours_ends_one_run_and_says_so(desk: Desk, monkeypatch:
     assert desk.ear.said[run_id] == ["started", "lost"]
     desk.go()
     assert (await desk.end_of(other)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_reader_that_has_all_of_it_is_told_how_much_that_was(tmp_path: Path) -> None:
+    request = RunRequest(folder=tmp_path, command="seq 1 5; until [ -e go ]; do sleep 0.05; done")
+    ears = Ear(), Ear()
+    for ear in ears:
+        ear.gate.set()
+    async with App([tmp_path], dict(os.environ), observers=[ears[0]]) as app:
+        run_id = app.runner.submit(replace(request, on_client_exit=OnClientExit.DETACH)).run_id
+        await eventually_async(lambda: len(ears[0].lines.get(run_id, [])) == 5)
+    async with App([tmp_path], dict(os.environ), observers=[ears[1]]) as app:
+        assert (await app.runner.attach(run_id, 5)).seq == 5
+        (tmp_path / "go").touch()
+        async with asyncio.timeout(30):
+            run = await app.runner.wait(run_id)
+    assert run_id not in ears[1].lines
+    assert (run.outcome, run.lines) == (Outcome.SUCCEEDED, 5)

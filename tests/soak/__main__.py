@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak.work import soak
+from tests.soak.work import Amount, soak
 
 
 def main() -> int:
@@ -26,7 +26,9 @@ def main() -> int:
         for variable in ("HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
             (place / variable).mkdir(mode=0o700)
             os.environ[variable] = str(place / variable)
-        figures = asyncio.run(soak(place, args.minutes * 60, seed, args.at_once, lambda text: print(text, flush=True)))
+        figures = asyncio.run(
+            soak(place, Amount(args.minutes * 60, args.at_once), seed, lambda text: print(text, flush=True))
+        )
     print(figures.table())
     print(f"ends: {dict(figures.ends)}")
     return 0 if figures.good else 1

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tests.faults.cuts import after_bytes
 from tests.faults.proxy import PASS, Fault, Request
@@ -70,7 +70,7 @@ class RandomFaults:
 
     def _for_stream(self, request: Request) -> Fault:
         dice = self._dice
-        moved = {}
+        moved: dict[str, Any] = {}
         if "last-event-id" in request.headers and dice.random() < 0.25:
             moved = dice.choice([{"rewind": dice.randrange(1, 40)}, {"forget": True}])
             self.counts["resume answered with what was known"] += 1

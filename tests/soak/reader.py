@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tests.editor.editor import Editor
 
+PATIENCE_S = 120.0
 Lines = list[tuple[str, str]]
 
 
@@ -59,8 +60,8 @@ class Reader:
         return run_id
 
     def take(self) -> None:
-        """Take the next message."""
-        self.took(self.editor.take(lambda _: True))
+        """Take the next message. A bridge that waits for its server says nothing for half a minute at most."""
+        self.took(self.editor.take(lambda _: True, PATIENCE_S))
 
     def took(self, message: dict[str, Any]) -> None:
         """Note what `message` says."""

@@ -30,9 +30,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY = "a-key-of-the-soak"
-RDEV = {"experimental": {"rdev": {}}}
+RDEV: dict[str, Any] = {"experimental": {"rdev": {}}}
 IGNORED = ["rdev/connection", "rdev/tasksChanged", "rdev/runStarted", "rdev/output", "rdev/runFinished"]
-_KILL_EVERY_S = (2.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much: so many seconds, and on a slow machine longer, until each daemon was given `least_runs`."""
+
+    seconds: float
+    at_once: int = 12
+    least_runs: int = 0
+    kill_every_s: tuple[float, float] = (2.0, 6.0)
 
 
 class Server:
@@ -72,8 +81,7 @@ class Lane:
     server: Server
     proxy: FaultProxy
     dice: random.Random
-    deadline_s: float
-    at_once: int
+    amount: Amount
     excuses: frozenset[str] = frozenset()
     kills_daemons: bool = False
     cancel_chance: float = 0.002
@@ -83,19 +91,22 @@ class Lane:
     numbers: dict[str, int] = field(default_factory=dict)
     """Of each run: what its script is told."""
     figures: Figures = field(default_factory=Figures)
+    _deadline_s: float = float("inf")
+    _next_kill_s: float = float("inf")
 
     def work(self) -> Figures:
         """Start runs until the time is up, and read all of them to their ends."""
         editor = self._open()
-        self._next_kill_s = time.monotonic() + self.dice.uniform(*_KILL_EVERY_S)
+        self._deadline_s = time.monotonic() + self.amount.seconds
+        self._next_kill_s = time.monotonic() + self.dice.uniform(*self.amount.kill_every_s)
         reader = Reader(editor, self._ended)
         self.figures = reader.figures
         try:
-            while self._has_time() or reader.following:
-                while self._has_time() and len(reader.following) < self.at_once:
+            while self.has_time or reader.following:
+                while self.has_time and len(reader.following) < self.amount.at_once:
                     self._start(reader)
                 reader.take()
-                if self.kills_daemons and self._has_time() and time.monotonic() > self._next_kill_s:
+                if self.kills_daemons and self.has_time and time.monotonic() > self._next_kill_s:
                     editor = self._replace(reader)
                 elif self.dice.random() < self.cancel_chance and reader.following:
                     self._cancel(reader)
@@ -107,8 +118,10 @@ class Lane:
                 self.figures.wrong_end(f"{run_id} was started {starts} times")
         return self.figures
 
-    def _has_time(self) -> bool:
-        return time.monotonic() < self.deadline_s
+    @property
+    def has_time(self) -> bool:
+        """Whether more runs are to be started."""
+        return time.monotonic() < self._deadline_s or len(self.numbers) < self.amount.least_runs
 
     def _open(self) -> Editor:
         environ = {"RDEV_URL": self.proxy.url, "RDEV_PROJECT": self.server.project, "RDEV_API_KEY": KEY}
@@ -142,7 +155,7 @@ class Lane:
                 following.expected = Expected(expected.lines, expected.exit_code, excuses=expected.excuses | {"lost"})
         reader.left_by_its_daemon(fresh)
         dead.__exit__(AssertionError, None, None)
-        self._next_kill_s = time.monotonic() + self.dice.uniform(*_KILL_EVERY_S)
+        self._next_kill_s = time.monotonic() + self.dice.uniform(*self.amount.kill_every_s)
         return fresh
 
     def _ended(self, run_id: str, run: dict[str, Any]) -> None:
@@ -173,26 +186,24 @@ def _is_alive(pid: int, words: str) -> bool:
         return False
 
 
-async def soak(
-    place: Path, seconds: float, seed: int, at_once: int, say: Callable[[str], None] = lambda _: None
-) -> Figures:
-    """Break everything for so many seconds, then wait for what was begun; the figures of it."""
-    deadline_s = time.monotonic() + seconds
+async def soak(place: Path, amount: Amount, seed: int, say: Callable[[str], None] = lambda _: None) -> Figures:
+    """Break everything at random, then wait for what was begun; the figures of it."""
     steady, mortal = Server(workspace(place / "steady")), Server(workspace(place / "mortal"))
     plans = [RandomFaults(seed), RandomFaults(seed + 1)]
+    dice = random.Random(seed + 4)
     try:
         async with FaultProxy(steady.port, plans[0]) as one, FaultProxy(mortal.port, plans[1]) as other:
             lanes = [
-                Lane(steady, one, random.Random(seed + 2), deadline_s, at_once, kills_daemons=True),
-                Lane(mortal, other, random.Random(seed + 3), deadline_s, at_once, excuses=frozenset({"lost", "error"})),
+                Lane(steady, one, random.Random(seed + 2), amount, kills_daemons=True),
+                Lane(mortal, other, random.Random(seed + 3), amount, excuses=frozenset({"lost", "error"})),
             ]
             working = [asyncio.create_task(asyncio.to_thread(lane.work)) for lane in lanes]
-            killing = asyncio.create_task(_kill_now_and_then(mortal, random.Random(seed + 4), deadline_s))
             while not all(task.done() for task in working):
-                await asyncio.wait(working, timeout=10)
-                requests = len(one.requests) + len(other.requests)
-                say(f"{max(0, deadline_s - time.monotonic()):.0f} s left, {requests:,} requests so far")
-            await killing
+                await asyncio.wait(working, timeout=dice.uniform(*amount.kill_every_s))
+                if lanes[1].has_time:
+                    await asyncio.to_thread(mortal.kill_and_start)
+                runs = sum(len(lane.numbers) for lane in lanes)
+                say(f"{runs:,} runs, {len(one.requests) + len(other.requests):,} requests so far")
             figures = Figures(stream_bytes=one.passed_bytes + other.passed_bytes)
     finally:
         steady.close()
@@ -208,13 +219,6 @@ async def soak(
 def _counted(lanes: list[Lane], mortal: Server) -> Counter[str]:
     kills, cancels = sum(lane.kills for lane in lanes), sum(lane.cancels for lane in lanes)
     return Counter({"daemon killed": kills, "server killed": mortal.kills, "run cancelled": cancels})
-
-
-async def _kill_now_and_then(server: Server, dice: random.Random, deadline_s: float) -> None:
-    while (left_s := deadline_s - time.monotonic()) > 0:
-        await asyncio.sleep(min(left_s, dice.uniform(*_KILL_EVERY_S)))
-        if time.monotonic() < deadline_s:
-            await asyncio.to_thread(server.kill_and_start)
 
 
 def workspace(folder: Path) -> Path:

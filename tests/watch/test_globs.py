@@ -33,3 +33,11 @@ def test_a_pattern_that_cannot_work_is_refused_by_name(pattern: str) -> None:
     with pytest.raises(UsageError) as raised:
         compile_globs([pattern])
     assert repr(pattern) in str(raised.value)
+
+
+def test_no_pattern_can_hang_the_bridge() -> None:
+    """They come from a stranger's rdev.toml, and are asked about each file before anybody has trusted it."""
+    matches = compile_globs(["*a" * 40 + "*b", "{x,**/}a*/**/a*/**/a*/**/a*/**/b", "**/[!b]*[!b]*[!b]*[!b]*[!b]*c"])
+    assert not matches("x/" + "a" * 250)
+    assert not matches("/".join(["aaaa"] * 60))
+    assert matches("x/" + "a" * 250 + "b")

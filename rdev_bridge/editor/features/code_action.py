@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rdev_bridge.editor.client import path_from_uri
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 TASK_KIND = "source.rdev.run"
 FIX_KIND = "quickfix"
 SOURCE_PREFIX = "rdev:"
+_SHOW = "rdev.showOutput"
 _AUTOMATIC = 2  # CodeActionTriggerKind: the editor asks by itself, as the cursor moves
 _FILE_VARIABLES = ("${file}", "${relativeFile}")
 
@@ -43,32 +46,49 @@ class CodeActionParams(msgspec.Struct, rename="camel"):
 def actions(params: CodeActionParams, tasks: Mapping[str, Task], literals: bool) -> list[dict[str, Any]]:
     """`CodeAction[]` where the client knows them, else `Command[]`."""
     found: list[dict[str, Any]] = []
+    uri = params.text_document.uri
     if _is_wanted(FIX_KIND, params.context):
-        found += _on_diagnostics(params.context.diagnostics, tasks)
+        found += _on_diagnostics(params.context.diagnostics, tasks, uri)
     if _is_wanted(TASK_KIND, params.context) and (
         params.context.trigger_kind != _AUTOMATIC or params.context.only is not None
     ):
         found += [
-            _action(f"Run {task_id}", TASK_KIND, "rdev.run", [_naming(task_id, task, params.text_document.uri)])
+            _action(f"Run {task_id}", TASK_KIND, "rdev.run", [_naming(task_id, task, uri)])
             for task_id, task in tasks.items()
         ]
     return found if literals else [action["command"] for action in found]
 
 
-def _on_diagnostics(diagnostics: list[Any], tasks: Mapping[str, Task]) -> list[dict[str, Any]]:
-    by_task: dict[str, list[Any]] = {}
+def _on_diagnostics(diagnostics: list[Any], tasks: Mapping[str, Task], uri: str) -> list[dict[str, Any]]:
+    """Two actions for each task that reported one of them; for the very run, where the client kept our `data`."""
+    by_task: dict[str, list[dict[str, Any]]] = {}
     for diagnostic in diagnostics:
         source = diagnostic.get("source") if isinstance(diagnostic, dict) else None
         if isinstance(source, str) and source.startswith(SOURCE_PREFIX):
-            by_task.setdefault(source.removeprefix(SOURCE_PREFIX), []).append(diagnostic)
+            task_id = _reporter(source.removeprefix(SOURCE_PREFIX), tasks, uri)
+            if task_id is not None:
+                by_task.setdefault(task_id, []).append(diagnostic)
     found = []
-    for name, ours in by_task.items():
-        task_id = next((task_id for task_id, task in tasks.items() if name in (task_id, task.name)), None)
-        if task_id is not None:
-            again = _action(f"Run {name} again", FIX_KIND, "rdev.run", [task_id])
-            output = _action(f"Show output of {name}", FIX_KIND, "rdev.showOutput", [task_id])
-            found += [again | {"diagnostics": ours}, output | {"diagnostics": ours}]
+    for task_id, ours in by_task.items():
+        data = [one["data"] for one in ours if isinstance(one.get("data"), dict)]
+        run_id = next((one["runId"] for one in data if isinstance(one.get("runId"), str)), None)
+        again, output = f"Run {task_id} again", f"Show output of {task_id}"
+        if run_id is None:
+            of_task = _naming(task_id, tasks[task_id], uri)
+            both = (_action(again, FIX_KIND, "rdev.run", [of_task]), _action(output, FIX_KIND, _SHOW, [task_id]))
+        else:
+            of_run = [{"runId": run_id, "task": task_id}]
+            both = (_action(again, FIX_KIND, "rdev.rerun", of_run), _action(output, FIX_KIND, _SHOW, of_run))
+        found += [action | {"diagnostics": ours} for action in both]
     return found
+
+
+def _reporter(name: str, tasks: Mapping[str, Task], uri: str) -> str | None:
+    """The task of this name; where several folders have one, that of the innermost folder around the document."""
+    path = path_from_uri(uri)
+    named = [(task_id, task.folder) for task_id, task in tasks.items() if name == task.name]
+    around = [one for one in named if path is not None and path.is_relative_to(one[1])]
+    return max(around or named, key=lambda one: len(one[1].parts), default=(None, None))[0]
 
 
 def _is_wanted(kind: str, context: CodeActionContext) -> bool:

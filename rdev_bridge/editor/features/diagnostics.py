@@ -30,6 +30,8 @@ def problem_to_lsp(placed: PlacedProblem, client: Client) -> dict[str, Any]:
     }
     if problem.code:
         wire["code"] = plain(problem.code)
+    if client.diagnostic_data:
+        wire["data"] = {"runId": placed.run_id}
     if placed.related and client.related_information:
         wire["relatedInformation"] = [_related_to_lsp(one, problem.unit, client) for one in placed.related]
     return wire

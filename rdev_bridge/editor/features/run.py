@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from rdev_bridge.editor.client import path_from_uri
 from rdev_bridge.errors import UsageError
-from rdev_bridge.model import BusyPolicy, ConflictPolicy, OnClientExit, RunRequest
+from rdev_bridge.model import BusyPolicy, ConflictPolicy, OnClientExit, RunRequest, TriggerKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +57,15 @@ def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -
     )
 
 
-def request_again(run: Run, index: TaskIndex) -> RunRequest:
-    """A run that somebody else asked for, once more: its task as it is now, or its command."""
+def request_again(run: Run, request: RunRequest | None, index: TaskIndex) -> RunRequest:
+    """A run once more: its task as it is now, or its command; with all else of `request` if it was our editor's wish.
+
+    Raises UsageError where the task is gone.
+    """
     task = None if run.task is None else index.find(run.task, run.folder)
+    if request is not None:
+        trigger = replace(request.trigger, kind=TriggerKind.REQUEST)
+        return replace(request, task=task, trigger=trigger, parent_run_id=None)
     return RunRequest(folder=run.folder, task=task, command=run.command if task is None else None)
 
 

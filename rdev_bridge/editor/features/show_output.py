@@ -11,30 +11,41 @@ from rdev_bridge.editor.wording import title_of
 from rdev_bridge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
-    from rdev_bridge.model import Run
+    from rdev_bridge.model import Run, Task
 
 _INFO = 3  # MessageType
 
 
 class ShowOutputParams(msgspec.Struct, rename="camel"):
-    """`run`: a run's id, or a task for its newest run; without it, the newest run of all."""
+    """`run`: a run's id, or a task for its newest run; without it, the newest run of all.
+
+    With `runId` and `task`: that run, or where it is no longer known, the task's newest one.
+    """
 
     run: str | None = None
     run_id: str | None = None
     task: str | None = None
 
 
-def choose(params: ShowOutputParams, runs: Sequence[Run]) -> Run:
-    """The run that is meant; `runs` are newest first. Raises UsageError."""
-    wanted = params.run or params.run_id or params.task
-    for run in runs:
-        if wanted is None or wanted == run.run_id or (run.task is not None and wanted.split(":")[-1] == run.task):
-            return run
-    raise UsageError("nothing has run yet" if wanted is None else f"no run is known of {wanted!r}")
+def choose(params: ShowOutputParams, runs: Sequence[Run], tasks: Mapping[str, Task]) -> Run:
+    """The run that is meant; `runs` are newest first, `tasks` are by id. Raises UsageError."""
+    wanted = [one for one in (params.run_id, params.run, params.task) if one is not None]
+    for name in wanted:
+        task = tasks.get(name)
+        for run in runs:
+            if run.run_id == name or (run.task == name if task is None else _is_of(task, run)):
+                return run
+    if not wanted and runs:
+        return runs[0]
+    raise UsageError(f"no run is known of {wanted[-1]!r}" if wanted else "nothing has run yet")
+
+
+def _is_of(task: Task, run: Run) -> bool:
+    return (run.folder, run.task) == (task.folder, task.name)
 
 
 async def show(run: Run, peer: Peer, client: Client) -> None:
