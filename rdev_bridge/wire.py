@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from rdev_bridge.model import OnClientExit
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def task_to_wire(task: Task, *, task_id: str, watching: bool, trusted: bool) -> dict[str, Any]:
-    """`Task {id, name, folder, command, description?, group?, watching, trusted, location}`."""
+    """`Task {id, name, folder, command, description?, group?, watching, trusted, location, onClientExit?}`."""
     return _present(
         id=task_id,
         name=task.name,
@@ -26,6 +28,7 @@ def task_to_wire(task: Task, *, task_id: str, watching: bool, trusted: bool) -> 
         watching=watching,
         trusted=trusted,
         location=task.location and location_to_wire(task.location),
+        onClientExit=None if task.on_client_exit is OnClientExit.CANCEL else task.on_client_exit.value,
     )
 
 

@@ -38,9 +38,13 @@ class WatchParams(msgspec.Struct):
 
 
 class TrustParams(msgspec.Struct):
-    """`{folder}`; the command `rdev.trust` may leave it out where one folder is open."""
+    """`{folder}`; the command `rdev.trust` may leave it out where one folder is open.
+
+    `{editor: true}`: the editor vouches for the whole workspace from now on, as `initializationOptions.rdev.trusted` does.
+    """
 
     folder: str | None = None
+    editor: bool = False
 
 
 class OptionalRun(msgspec.Struct, rename="camel"):
@@ -209,6 +213,8 @@ class Surface:
         return {"watching": await self._session.watch(task, enabled)}
 
     async def _trust(self, params: TrustParams) -> dict[str, Any]:
+        if params.editor:
+            return {"trusted": await self._session.vouch()}
         folders = self._session.app.folders
         if params.folder is None and len(folders) > 1:
             raise UsageError(f"which folder? Open are {', '.join(map(str, folders))}")

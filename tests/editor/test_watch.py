@@ -70,6 +70,16 @@ def test_a_change_from_outside_runs_it_too(folder: Path) -> None:
         assert run_of(editor, "change") == ["three"]
 
 
+def test_an_editor_may_come_to_trust_the_workspace_while_it_is_open(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": False}})
+        assert editor.call("rdev/trust", {"editor": True}) == {"trusted": True}
+        [task] = editor.call("rdev/tasks")["tasks"]
+        assert (task["watching"], task["trusted"]) == (True, True)
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert run_of(editor, "save") == ["two"]
+
+
 def test_nothing_starts_by_itself_in_a_stranger_s_workspace(folder: Path) -> None:
     with Editor(folder, ignored=QUIET) as editor:
         editor.initialize(capabilities=RDEV)

@@ -28,7 +28,10 @@ group = "build"
 problem_matcher = "generic"
 
 [tasks.slow]
-command = "echo started; exec sleep 600"
+command = "echo $$ > slow.pid; exec sleep 600"
+
+[tasks.flood]
+command = "seq 1 1000000"
 """
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
@@ -51,16 +54,25 @@ def workspace(tmp_path: Path) -> Path:
     return folder
 
 
-def settings() -> str:
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The example that all pictures show."""
+    return shutil.copytree(REPOSITORY / "docs" / "examples" / "shop", tmp_path / "shop")
+
+
+def settings(**more: object) -> str:
     bridge = shutil.which("rdev-bridge", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     return json.dumps(
         {
             "rdev.server.command": [bridge],
             "terminal.integrated.gpuAcceleration": "off",  # rows as elements, so that they can be read
+            "workbench.colorTheme": "Default Dark Modern",
             "workbench.startupEditor": "none",
             "workbench.secondarySideBar.defaultVisibility": "hidden",
-            "chat.commandCenter.enabled": False,
+            "chat.disableAIFeatures": True,
             "editor.minimap.enabled": False,
+            "remote.autoForwardPorts": False,
+            **more,
         }
     )
 
@@ -86,10 +98,17 @@ def test_the_extension_in_its_host(vsix: Path, workspace: Path, tmp_path: Path) 
 
 
 @pytest.mark.shows("vscode", "run", "lenses", "cancel", "result", "diagnostics", "output", "colours", "status")
-def test_a_walk_through_the_installed_extension(vsix: Path, workspace: Path, tmp_path: Path) -> None:
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get("RDEV_TEST_PICTURES", tmp_path / "pictures"))
+
+
+def test_a_walk_through_the_installed_extension(vsix: Path, shop: Path, tmp_path: Path) -> None:
     del vsix
-    pictures = Path(os.environ.get("RDEV_TEST_PICTURES", tmp_path / "pictures"))
-    said = node("walk.mjs", str(tmp_path / "code"), str(workspace), settings(), str(pictures))
+    kept = pictures(tmp_path)
+    said = node("walk.mjs", str(tmp_path / "code"), str(shop), settings(), str(kept))
     assert "saw the colour" in said
     assert "saw the problem on its line" in said
-    assert {path.stem for path in pictures.glob("*.png")} >= {"lenses", "terminal", "running", "cancelled", "problem"}
+    assert "saw every line once although the bridge was killed" in said
+    assert "saw no bridge left" in said
+    wanted = {"lenses", "failed", "build", "problem", "problems", "running", "runs", "cancelled", "saved"}
+    assert {path.stem for path in kept.glob("*.png")} >= wanted

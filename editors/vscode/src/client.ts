@@ -1,20 +1,25 @@
 import * as vscode from 'vscode';
-import { LanguageClient, RevealOutputChannelOn, State, type LanguageClientOptions } from 'vscode-languageclient/node';
+import { CloseAction, ErrorAction, LanguageClient, State, type LanguageClientOptions } from 'vscode-languageclient/node';
 import { readConfig } from './config';
+import { offerHelp } from './help';
 import type { RunHub } from './hub';
 import { log } from './log';
-import { connection, tasksChanged, watchRequest, tasksRequest, type Task } from './protocol';
-import { findServer, ServerNotFound, serverVersion, type ServerCommand } from './server';
+import * as protocol from './protocol';
+import { RunOnSave } from './save';
+import { findServer, serverVersion, type ServerCommand } from './server';
+import { answerInVsCode } from './trust';
 
-/** Runs the command that a lens or a code action of the bridge names; true when it was taken care of here. */
+/** Takes over a command that a lens or a code action of the bridge names; false leaves it to the bridge. */
 export type CommandInterceptor = (command: string, args: unknown[]) => Promise<boolean>;
+
+const crashesForgivenIn = { count: 3, withinMs: 3 * 60_000 };
 
 /** The connection to the bridge: finds it, starts it, starts it again. */
 export class Bridge implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient | undefined> | undefined;
   private listeners: vscode.Disposable[] = [];
-  private paused = new Set<string>();
+  private crashesMs: number[] = [];
   private readonly tasksChanges = new vscode.EventEmitter<void>();
   readonly onDidChangeTasks = this.tasksChanges.event;
 
@@ -23,11 +28,22 @@ export class Bridge implements vscode.Disposable {
     private readonly intercept: CommandInterceptor,
   ) {}
 
-  /** The running client; starts it when there is none, and tells the person once when that fails. */
+  /** The running client; starts it when there is none. Undefined where that fails, which a person is told. */
   async ready(): Promise<LanguageClient | undefined> {
-    if (this.client?.state === State.Running) return this.client;
+    if (this.isRunning) return this.client;
     this.starting ??= this.start().finally(() => (this.starting = undefined));
     return this.starting;
+  }
+
+  get isRunning(): boolean {
+    return this.client?.state === State.Running;
+  }
+
+  /** The running client. Rejects where there is none. */
+  async connected(): Promise<LanguageClient> {
+    const client = await this.ready();
+    if (!client) throw new Error('The bridge is not running; the log of rdev-bridge says why.');
+    return client;
   }
 
   async restart(): Promise<void> {
@@ -39,86 +55,102 @@ export class Bridge implements vscode.Disposable {
     await this.starting;
     const client = this.client;
     this.client = undefined;
-    for (const listener of this.listeners.splice(0)) listener.dispose();
     if (client?.needsStop()) await client.stop(5_000);
-    this.hub.reset('The bridge was stopped.');
+    for (const listener of this.listeners.splice(0)) listener.dispose();
+    this.hub.end('The bridge was stopped.');
   }
 
-  async tasks(): Promise<Task[]> {
-    const client = await this.ready();
-    return client ? (await client.sendRequest(tasksRequest, {})).tasks : [];
+  async tasks(): Promise<protocol.Task[]> {
+    return (await this.ready())?.sendRequest(protocol.tasksRequest, {}).then(({ tasks }) => tasks) ?? [];
   }
 
-  /** Off: no task of the workspace watches any more. On: those that did watch again. */
-  async applyRunOnSave(enabled: boolean): Promise<void> {
-    const client = await this.ready();
-    if (!client) return;
-    const watching = (await this.tasks()).filter((task) => task.watching).map(({ id }) => id);
-    const affected = enabled ? [...this.paused] : watching;
-    for (const task of affected) await client.sendRequest(watchRequest, { task, enabled });
-    this.paused = new Set(enabled ? [] : [...this.paused, ...watching]);
+  async cancel(runId: string): Promise<void> {
+    await (await this.connected()).sendRequest(protocol.cancelRequest, { runId });
   }
 
   dispose(): void {
     this.tasksChanges.dispose();
-    void this.stop();
   }
 
   private async start(): Promise<LanguageClient | undefined> {
-    const config = readConfig();
+    for (const listener of this.listeners.splice(0)) listener.dispose();
     try {
-      const command = await findServer(config.serverCommand);
+      const command = await findServer(readConfig().serverCommand);
       log.info(`${command.join(' ')} is ${await serverVersion(command)}`);
-      this.client = this.build(command);
-      this.listeners.push(
-        this.hub.listen(this.client),
-        this.client.onNotification(tasksChanged, () => this.tasksChanges.fire()),
-        this.client.onNotification(connection, ({ state, message }) => log.info(`${state}${message ? `: ${message}` : ''}`)),
-        this.client.onDidChangeState(({ newState }) => {
-          if (newState === State.Stopped) this.hub.reset('The bridge has stopped; the log says why.');
-          if (newState === State.Running) this.tasksChanges.fire();
-        }),
-      );
-      await this.client.start();
-      this.tasksChanges.fire();
-      if (!config.runOnSave) await this.applyRunOnSave(false);
-      return this.client;
+      const client = this.build(command);
+      this.listen(client);
+      await client.start();
+      return (this.client = client);
     } catch (error) {
-      void this.offerHelp(error);
+      this.hub.end('The bridge did not start.');
+      void this.help(error);
       return undefined;
     }
+  }
+
+  /** The bridge ended unasked, killed perhaps. Its runs go on at the server, and a new bridge goes on with them. */
+  private lost(): void {
+    if (!this.client) return; // it never came up, and `start` says so
+    this.client = undefined;
+    const now = performance.now();
+    this.crashesMs = [...this.crashesMs.filter((then) => now - then < crashesForgivenIn.withinMs), now];
+    if (this.crashesMs.length <= crashesForgivenIn.count) {
+      log.warn('The bridge ended unexpectedly; starting it again.');
+      void this.ready();
+    } else {
+      const reason = `The bridge ended unexpectedly ${this.crashesMs.length} times within three minutes.`;
+      this.crashesMs = [];
+      this.hub.end(reason);
+      void this.help(new Error(reason));
+    }
+  }
+
+  private async help(error: unknown): Promise<void> {
+    if (await offerHelp(error)) await this.restart();
+  }
+
+  private listen(client: LanguageClient): void {
+    const runOnSave = new RunOnSave(client);
+    const apply = (): void => void runOnSave.apply(readConfig().runOnSave).catch((error: unknown) => log.error(String(error)));
+    this.listeners.push(
+      this.hub.listen(client),
+      runOnSave,
+      runOnSave.onDidChangeSetting(apply),
+      client.onNotification(protocol.tasksChanged, () => {
+        apply();
+        this.tasksChanges.fire();
+      }),
+      client.onNotification(protocol.connection, ({ server, state, message }) => {
+        log.info(`${server}: ${state}${message ? `: ${message}` : ''}`);
+      }),
+      client.onDidChangeState(({ newState }) => {
+        if (newState !== State.Running) return;
+        answerInVsCode(client);
+        void this.hub.resume(client); // what was under way when the bridge before this one was lost
+        apply();
+        this.tasksChanges.fire();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void client.sendRequest(protocol.trustRequest, { editor: true })),
+    );
   }
 
   private build([program, ...rest]: ServerCommand): LanguageClient {
     const options: LanguageClientOptions = {
       documentSelector: [{ scheme: 'file' }],
-      initializationOptions: { rdev: { trusted: vscode.workspace.isTrusted } },
-      outputChannelName: 'rdev-bridge (server)',
-      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationOptions: () => ({ rdev: { trusted: vscode.workspace.isTrusted } }),
+      outputChannel: log,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => {
+          this.lost();
+          return { action: CloseAction.DoNotRestart, handled: true }; // a new client takes its place
+        },
+      },
       middleware: {
         executeCommand: async (command, args: unknown[], next) =>
           (await this.intercept(command, args)) ? undefined : (next(command, args) as Promise<unknown>),
       },
     };
     return new LanguageClient('rdev', 'rdev-bridge', { command: program, args: [...rest, 'lsp', '--stdio'] }, options);
-  }
-
-  private async offerHelp(error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.error(reason);
-    const install = 'Install…';
-    const settings = 'Open Settings';
-    const again = 'Try Again';
-    const message = error instanceof ServerNotFound ? 'rdev-bridge is not installed here.' : `rdev-bridge did not start: ${reason}`;
-    const choice = await vscode.window.showErrorMessage(message, install, settings, again);
-    if (choice === install) {
-      const terminal = vscode.window.createTerminal('Install rdev-bridge');
-      terminal.show();
-      terminal.sendText('python3 -m pip install rdev-bridge', false); // left for the person to look at and start
-    } else if (choice === settings) {
-      await vscode.commands.executeCommand('workbench.action.openSettings', 'rdev.server.command');
-    } else if (choice === again) {
-      await this.restart();
-    }
   }
 }

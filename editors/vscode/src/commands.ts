@@ -3,58 +3,42 @@ import { readConfig, writeRunOnSave } from './config';
 import type { Bridge } from './client';
 import type { RunHub } from './hub';
 import { log } from './log';
+import { pickRun, type RunActions } from './picker';
 import * as protocol from './protocol';
-import { pickRun } from './runs';
 import { executeTask } from './tasks';
 import { RunTerminal } from './terminal';
+import { runLabel } from './wording';
 
-/** The commands of the palette and the menus. */
-export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable {
-  const cancel = async (runId: string): Promise<void> => {
-    await (await bridge.ready())?.sendRequest(protocol.cancelRequest, { runId });
-  };
-
+/** What can be done with a run, whoever started it. */
+export function runActions(bridge: Bridge, hub: RunHub): RunActions {
   const attach = (run: protocol.Run): void => {
     const pty = new RunTerminal(hub, {
       request: async () => {
-        const client = await bridge.ready();
-        if (!client) throw new Error('The bridge is not running.');
-        await client.sendRequest(protocol.attachRequest, { runId: run.runId, seq: 0 });
+        await (await bridge.connected()).sendRequest(protocol.attachRequest, { runId: run.runId, seq: 0 });
         return { runId: run.runId };
       },
-      cancel,
+      cancel: (runId) => bridge.cancel(runId),
+      onClose: 'detach', // it was there before this terminal
+      reveal: () => terminal.show(true),
     });
-    vscode.window.createTerminal({ name: `rdev: ${protocol.runLabel(run)}`, pty }).show();
+    const terminal = vscode.window.createTerminal({ name: `rdev: ${runLabel(run)}`, pty, iconPath: new vscode.ThemeIcon('remote') });
+    terminal.show(true);
   };
+  return {
+    show: (run) => hub.reveal(run.runId) || attach(run),
+    cancel: (run) => bridge.cancel(run.runId),
+    openLog: (run) => vscode.window.showTextDocument(vscode.Uri.parse(run.logUri), { preview: true }),
+    rerun: async (run) => {
+      if (run.task !== undefined && (await executeTask(run.task))) return;
+      const again = { command: 'rdev.rerun', arguments: [run.runId] };
+      await (await bridge.connected()).sendRequest('workspace/executeCommand', again);
+    },
+  };
+}
 
-  const openLog = async (run: protocol.Run): Promise<void> => {
-    await vscode.window.showTextDocument(vscode.Uri.parse(run.logUri), { preview: true });
-  };
-
-  const rerun = async (run: protocol.Run): Promise<void> => {
-    if (run.task !== undefined && (await executeTask(run.task))) return;
-    await (await bridge.ready())?.sendRequest('workspace/executeCommand', { command: 'rdev.rerun', arguments: [run.runId] });
-  };
-
-  const pick = async (): Promise<void> => {
-    await refreshRuns(bridge, hub);
-    const run = await pickRun(hub.list(), 'Runs, newest first');
-    if (!run) return;
-    const actions = new Map<string, () => unknown>(
-      run.state === 'finished'
-        ? [
-            ['$(refresh) Run again', () => rerun(run)],
-            ['$(output) Open its log', () => openLog(run)],
-          ]
-        : [
-            ['$(debug-stop) Cancel', () => cancel(run.runId)],
-            ['$(terminal) Attach', () => attach(run)],
-            ['$(output) Open its log', () => openLog(run)],
-          ],
-    );
-    const choice = await vscode.window.showQuickPick([...actions.keys()], { placeHolder: protocol.runLabel(run) });
-    await (choice === undefined ? undefined : actions.get(choice)?.());
-  };
+/** The commands of the palette and the menus. */
+export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable {
+  const actions = runActions(bridge, hub);
 
   const pickTask = async (name?: unknown): Promise<void> => {
     if (typeof name === 'string') {
@@ -63,7 +47,7 @@ export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable
     }
     const tasks = await bridge.tasks();
     if (tasks.length === 0) {
-      void vscode.window.showInformationMessage('No tasks yet: run `rdev-bridge init` in a terminal to write an rdev.toml.');
+      void vscode.window.showInformationMessage('No tasks yet: `rdev-bridge init` in a terminal writes an rdev.toml.');
       return;
     }
     const items = tasks.map((task) => ({ label: task.id, description: task.description ?? '', detail: task.command }));
@@ -71,23 +55,29 @@ export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable
     if (choice) await executeTask(choice.label);
   };
 
-  /** A command of a view item gets its run; from the palette the person picks one. */
+  /** A command of a view item gets its run; where there is one candidate it is meant; else the person picks. */
   const forRun =
-    (act: (run: protocol.Run) => unknown, from: () => protocol.Run[] = () => hub.list()) =>
+    (action: keyof RunActions, placeholder: string, isCandidate: (run: protocol.Run) => boolean = () => true) =>
     async (run?: protocol.Run): Promise<void> => {
-      const choices = from();
-      const chosen = run ?? (choices.length === 1 ? choices[0] : await pickRun(choices, 'Which run?'));
-      if (chosen) await act(chosen);
+      if (!run) await refreshRuns(bridge, hub);
+      const candidates = run ? [run] : hub.list().filter(isCandidate);
+      if (candidates.length === 1) await actions[action](candidates[0]!);
+      else if (candidates.length === 0) void vscode.window.showInformationMessage('rdev: there is no such run.');
+      else pickRun(candidates, actions, placeholder, action);
     };
+  const isActive = ({ state }: protocol.Run): boolean => state !== 'finished';
 
   const handlers: Record<string, (...args: never[]) => unknown> = {
     'rdev.runTask': pickTask,
-    'rdev.pickRun': pick,
-    'rdev.cancelRun': forRun((run) => cancel(run.runId), () => hub.active()),
-    'rdev.rerunRun': forRun(rerun),
-    'rdev.attachRun': forRun(attach),
-    'rdev.openRunLog': forRun(openLog),
-    'rdev.toggleRunOnSave': async () => writeRunOnSave(!readConfig().runOnSave),
+    'rdev.pickRun': async () => {
+      await refreshRuns(bridge, hub);
+      pickRun(hub.list(), actions, 'Runs, newest first: Enter shows the output');
+    },
+    'rdev.showRun': forRun('show', 'Run whose output to show'),
+    'rdev.cancelRun': forRun('cancel', 'Run to cancel', isActive),
+    'rdev.rerunRun': forRun('rerun', 'Run to run again'),
+    'rdev.openRunLog': forRun('openLog', 'Run whose log to open'),
+    'rdev.toggleRunOnSave': () => writeRunOnSave(!readConfig().runOnSave),
     'rdev.restartServer': () => bridge.restart(),
     'rdev.showLog': () => log.show(),
   };
@@ -98,4 +88,22 @@ export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable
 export async function refreshRuns(bridge: Bridge, hub: RunHub): Promise<void> {
   const client = await bridge.ready();
   if (client) hub.merge((await client.sendRequest(protocol.runsRequest, {})).runs);
+}
+
+/** What a lens or a quick fix of the bridge asks for, done the way VS Code does it; false leaves it to the bridge. */
+export async function doInVsCode(command: string, args: unknown[], hub: RunHub, actions: RunActions): Promise<boolean> {
+  const [argument] = args;
+  const newest = (): protocol.Run | undefined =>
+    hub.list().find(({ runId, task }) => runId === argument || (task !== undefined && task === String(argument).split(':').at(-1)));
+  switch (command) {
+    case 'rdev.run':
+      return typeof argument === 'string' ? executeTask(argument) : false;
+    case 'rdev.showOutput': {
+      const run = newest();
+      if (run) await actions.show(run);
+      return run !== undefined;
+    }
+    default:
+      return false;
+  }
 }

@@ -1,18 +1,22 @@
 import * as vscode from 'vscode';
 import { Bridge } from './client';
-import { refreshRuns, registerCommands } from './commands';
+import { doInVsCode, refreshRuns, registerCommands, runActions } from './commands';
 import { onChange, readConfig } from './config';
 import { RunHub } from './hub';
 import { log } from './log';
 import { OutputChannels } from './output';
 import { RunsView } from './runs';
+import { onPythonEnvironment } from './server';
 import { StatusItem } from './status';
-import { executeTask, RdevTaskProvider, taskType } from './tasks';
+import { RdevTaskProvider, taskType } from './tasks';
+
+let running: Bridge | undefined;
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const channels = new OutputChannels(() => readConfig().showOutput);
   const hub = new RunHub((run, trigger) => channels.sinkFor(run, trigger));
-  const bridge = new Bridge(hub, runInTerminal);
+  const bridge: Bridge = new Bridge(hub, (command, args) => doInVsCode(command, args, hub, runActions(bridge, hub)));
+  running = bridge;
   const setContext = (key: string, value: boolean): void => {
     void vscode.commands.executeCommand('setContext', `rdev.${key}`, value);
   };
@@ -25,19 +29,25 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     new RunsView(hub, () => refreshRuns(bridge, hub)),
     registerCommands(bridge, hub),
     vscode.tasks.registerTaskProvider(taskType, new RdevTaskProvider(bridge, hub)),
-    hub.onDidChange(() => setContext('running', hub.active().length > 0)),
+    hub.onDidChange(() => setContext('running', hub.list().some(({ state }) => state !== 'finished'))),
     bridge.onDidChangeTasks(() => void bridge.tasks().then((tasks) => setContext('hasTasks', tasks.length > 0))),
     onChange(['server.command'], () => void bridge.restart()),
-    onChange(['runOnSave'], () => void bridge.applyRunOnSave(readConfig().runOnSave)),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void bridge.restart()), // tells the bridge so in its `initialize`
-    bridge, // last, so that it is stopped while the rest can still show what it says
   );
   setContext('active', true);
-  await bridge.ready();
+  const client = await bridge.ready();
+  setContext('ready', client !== undefined);
+  if (vscode.workspace.isTrusted) void followEnvironment(context, bridge);
 }
 
-/** A lens that says *Run* does what *Run Task* does; all other commands are the bridge's own. */
-async function runInTerminal(command: string, args: unknown[]): Promise<boolean> {
-  const [task] = args;
-  return command === 'rdev.run' && typeof task === 'string' ? executeTask(task) : false;
+/** Waited for by VS Code: the bridge is gone, and its runs cancelled or detached, before the window is. */
+export async function deactivate(): Promise<void> {
+  await running?.stop();
+}
+
+/** A bridge that was not found may be in the environment that is selected next. */
+async function followEnvironment(context: vscode.ExtensionContext, bridge: Bridge): Promise<void> {
+  const subscription = await onPythonEnvironment(() => {
+    if (readConfig().serverCommand.length === 0 && !bridge.isRunning) void bridge.restart();
+  });
+  if (subscription) context.subscriptions.push(subscription);
 }

@@ -1,22 +1,27 @@
 import * as vscode from 'vscode';
 import type { ShowOutput } from './config';
 import type { RunSink } from './hub';
+import { Pace, type Limits } from './pace';
 import * as protocol from './protocol';
+import { describe, runLabel, wentWrong } from './wording';
 
-const flushEveryMs = 50;
-/** What one channel is given per flush: 5 MB/s, which the output view keeps up with. The log file has all of it. */
-const charactersPerFlush = 256 * 1024;
-// eslint-disable-next-line no-control-regex
+const KiB = 1024;
 const colours = /\x1b\[[0-9;:]*m/g;
 
-/** One output channel a task, for runs that no terminal asked for (on save, on change, from a lens in another window). */
+/** The first 4 MiB of a run as fast as the view takes them, and of a longer one what is newest, once a second. */
+const limits = (written: number): Limits =>
+  written < 4 * KiB * KiB
+    ? { everyMs: 50, perTurn: 256 * KiB, kept: 4 * KiB * KiB - written + 64 * KiB }
+    : { everyMs: 1000, perTurn: 128 * KiB, kept: 64 * KiB };
+
+/** One output channel a task, for runs that no terminal asked for: on save, on change, by another window. */
 export class OutputChannels implements vscode.Disposable {
   private readonly channels = new Map<string, vscode.OutputChannel>();
 
   constructor(private readonly show: () => ShowOutput) {}
 
   sinkFor(run: protocol.Run, trigger: protocol.Trigger): RunSink {
-    const name = `rdev: ${protocol.runLabel(run).slice(0, 60)}`;
+    const name = `rdev: ${runLabel(run).slice(0, 60)}`;
     let channel = this.channels.get(name);
     if (!channel) {
       channel = vscode.window.createOutputChannel(name);
@@ -31,10 +36,7 @@ export class OutputChannels implements vscode.Disposable {
 }
 
 class ChannelSink implements RunSink {
-  private waiting: string[] = [];
-  private size = 0;
-  private leftOut = 0;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly pace = new Pace((text, leftOut) => this.append(text, leftOut), limits);
 
   constructor(
     private readonly channel: vscode.OutputChannel,
@@ -45,51 +47,39 @@ class ChannelSink implements RunSink {
 
   started(): void {
     const files = this.trigger.files ?? [];
-    const because = files.length === 0 ? '' : ` (${files.length === 1 ? baseName(files[0]) : `${files.length} files`} changed)`;
+    const because = files.length === 0 ? '' : ` (${files.length === 1 ? baseName(files[0]!) : `${files.length} files`} changed)`;
     this.channel.clear();
     this.channel.appendLine(`> ${this.run.command}${because}`);
-    if (this.show() === 'always') this.channel.show(true);
+    if (this.show() === 'always') this.reveal();
   }
 
   output(chunks: protocol.Chunk[]): void {
-    for (const { lines } of chunks) {
-      for (const line of lines) {
-        if (this.size >= charactersPerFlush) {
-          this.leftOut += 1;
-          continue;
-        }
-        this.waiting.push(line.replace(colours, ''));
-        this.size += line.length + 1;
-      }
-    }
-    this.timer ??= setTimeout(() => this.flush(), flushEveryMs);
+    for (const { lines } of chunks) this.pace.push(lines.join('\n').replace(colours, '') + '\n', lines.length);
   }
 
   note(text: string): void {
-    this.flush();
-    this.channel.appendLine(`> ${text}`);
+    this.pace.push(`> ${text}\n`, 0);
   }
 
   finished(run: protocol.Run): void {
-    this.note(protocol.describe(run));
-    const failed = run.outcome !== 'succeeded' && run.outcome !== 'cancelled' && run.outcome !== 'superseded';
-    if (failed && this.show() === 'onFailure') this.channel.show(true);
+    this.note(describe(run));
+    if (wentWrong(run) && this.show() === 'onFailure') this.reveal();
   }
 
-  private flush(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.waiting.length > 0) this.channel.append(this.waiting.join('\n') + '\n');
-    if (this.leftOut > 0) {
-      const log = vscode.Uri.parse(this.run.logUri).fsPath;
-      this.channel.appendLine(`> ${this.leftOut} lines are not shown here; all of them are in ${log}`);
-    }
-    this.waiting = [];
-    this.size = 0;
-    this.leftOut = 0;
+  lost(reason: string): void {
+    this.note(reason);
+  }
+
+  reveal(): void {
+    this.channel.show(true);
+  }
+
+  private append(text: string, leftOut: number): void {
+    const log = vscode.Uri.parse(this.run.logUri).fsPath;
+    this.channel.append(leftOut > 0 ? `> ${leftOut} lines are not shown here; all of them are in ${log}\n${text}` : text);
   }
 }
 
-function baseName(uri: string | undefined): string {
-  return uri === undefined ? '' : decodeURIComponent(uri.slice(uri.lastIndexOf('/') + 1));
+function baseName(uri: string): string {
+  return decodeURIComponent(uri.slice(uri.lastIndexOf('/') + 1));
 }

@@ -5,6 +5,8 @@ export type StreamName = 'stdout' | 'stderr';
 export type RunState = 'queued' | 'running' | 'finished';
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'superseded' | 'timedOut' | 'lost' | 'error';
 
+export type OnClientExit = 'cancel' | 'detach';
+
 export interface Task {
   id: string;
   name: string;
@@ -15,6 +17,8 @@ export interface Task {
   group?: 'build' | 'test' | 'run';
   watching: boolean;
   trusted: boolean;
+  /** What its runs do when their editor goes; `cancel` where it is not said. */
+  onClientExit?: OnClientExit;
 }
 
 export interface Run {
@@ -33,6 +37,8 @@ export interface Run {
   message?: string;
   logUri: string;
   parentRunId?: string;
+  /** A file that its task watches has changed since. */
+  stale?: boolean;
 }
 
 export interface Trigger {
@@ -69,17 +75,26 @@ export interface Connection {
   retryInMs?: number;
   message?: string;
 }
+export interface RunParams {
+  task: string;
+  arguments?: string[];
+  /** The file that `${file}` means. */
+  file?: string;
+  onClientExit?: OnClientExit;
+}
 export interface RunResult {
+  /** Where the request was ignored, the run in its way. */
   runId: string;
   disposition: 'started' | 'queued' | 'ignored';
 }
 
 export const tasksRequest = new RequestType<object, { tasks: Task[] }, void>('rdev/tasks');
-export const runRequest = new RequestType<{ task: string; arguments?: string[] }, RunResult, void>('rdev/run');
+export const runRequest = new RequestType<RunParams, RunResult, void>('rdev/run');
 export const cancelRequest = new RequestType<{ runId: string }, { accepted: boolean }, void>('rdev/cancel');
 export const runsRequest = new RequestType<object, { runs: Run[] }, void>('rdev/runs');
 export const attachRequest = new RequestType<{ runId: string; seq?: number }, { run: Run; seq: number }, void>('rdev/attach');
 export const watchRequest = new RequestType<{ task: string; enabled: boolean }, { watching: boolean }, void>('rdev/watch');
+export const trustRequest = new RequestType<{ editor: boolean }, { trusted: boolean }, void>('rdev/trust');
 
 export const runStarted = new NotificationType<RunStarted>('rdev/runStarted');
 export const output = new NotificationType<Output>('rdev/output');
@@ -87,31 +102,4 @@ export const outputGap = new NotificationType<OutputGap>('rdev/outputGap');
 export const runFinished = new NotificationType<RunFinished>('rdev/runFinished');
 export const connection = new NotificationType<Connection>('rdev/connection');
 export const tasksChanged = new NotificationType<object>('rdev/tasksChanged');
-
-export function runLabel(run: Run): string {
-  return run.task ?? run.command;
-}
-
-/** One line that says how a run stands, as a person would put it. */
-export function describe(run: Run): string {
-  if (run.state !== 'finished') return run.state;
-  const time = run.durationMs === undefined ? '' : ` in ${formatDuration(run.durationMs)}`;
-  switch (run.outcome) {
-    case 'succeeded':
-      return `succeeded${time}`;
-    case 'failed':
-      return `exit code ${run.exitCode ?? 'unknown'}${time}`;
-    case 'timedOut':
-      return `timed out${time}`;
-    default:
-      return `${run.outcome ?? 'finished'}${run.message ? `: ${run.message}` : time}`;
-  }
-}
-
-export function formatDuration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${milliseconds} ms`;
-  const seconds = milliseconds / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')} min`;
-}
+export const runStale = new NotificationType<{ run: Run }>('rdev/runStale');

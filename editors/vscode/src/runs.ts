@@ -1,6 +1,9 @@
 import * as vscode from 'vscode';
 import type { RunHub } from './hub';
-import { describe, runLabel, type Run } from './protocol';
+import type { Run } from './protocol';
+import { describe, runLabel } from './wording';
+
+const refreshEveryMs = 3_000;
 
 const icons: Record<string, vscode.ThemeIcon> = {
   queued: new vscode.ThemeIcon('clock'),
@@ -12,34 +15,37 @@ const icons: Record<string, vscode.ThemeIcon> = {
 };
 const otherEnd = new vscode.ThemeIcon('warning');
 
-/** The view *rdev Runs*: newest first, with attach, cancel and log at each. */
+export function iconOf(run: Run): vscode.ThemeIcon {
+  return icons[run.outcome ?? run.state] ?? otherEnd;
+}
+
+/** The view *rdev Runs*: newest first, with output, cancel and log at each. */
 export class RunsView implements vscode.TreeDataProvider<Run>, vscode.Disposable {
-  readonly onDidChangeTreeData: vscode.Event<Run | undefined>;
+  readonly onDidChangeTreeData: vscode.Event<undefined>;
   private readonly refreshed = new vscode.EventEmitter<undefined>();
   private readonly view: vscode.TreeView<Run>;
   private readonly subscriptions: vscode.Disposable[];
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly hub: RunHub,
-    refresh: () => Promise<void>,
+    private readonly refresh: () => Promise<void>,
   ) {
     this.onDidChangeTreeData = this.refreshed.event;
     this.view = vscode.window.createTreeView('rdev.runs', { treeDataProvider: this });
     this.subscriptions = [
       this.view,
       hub.onDidChange(() => this.refreshed.fire(undefined)),
-      this.view.onDidChangeVisibility(({ visible }) => {
-        if (visible) void refresh(); // other editors' runs are only asked for when somebody looks
-      }),
+      this.view.onDidChangeVisibility(({ visible }) => this.follow(visible)),
     ];
+    this.follow(this.view.visible);
   }
 
   getChildren(parent?: Run): Run[] {
     const runs = this.hub.list();
+    if (parent) return runs.filter(({ parentRunId }) => parentRunId === parent.runId);
     const known = new Set(runs.map(({ runId }) => runId));
-    return runs.filter(({ parentRunId }) =>
-      parent ? parentRunId === parent.runId : parentRunId === undefined || !known.has(parentRunId),
-    );
+    return runs.filter(({ parentRunId }) => parentRunId === undefined || !known.has(parentRunId));
   }
 
   getTreeItem(run: Run): vscode.TreeItem {
@@ -49,26 +55,24 @@ export class RunsView implements vscode.TreeDataProvider<Run>, vscode.Disposable
     item.id = run.runId;
     item.description = describe(run);
     item.tooltip = `${run.command}\n${describe(run)}\n${run.lines} lines · ${new Date(run.startedAt).toLocaleString()}`;
-    item.iconPath = icons[run.outcome ?? run.state] ?? otherEnd;
+    item.iconPath = iconOf(run);
     item.contextValue = run.state === 'finished' ? 'finished' : 'active';
+    item.command = { command: 'rdev.showRun', title: 'Show Output', arguments: [run] };
     return item;
   }
 
   dispose(): void {
+    this.follow(false);
     for (const subscription of this.subscriptions) subscription.dispose();
     this.refreshed.dispose();
   }
-}
 
-interface RunItem extends vscode.QuickPickItem {
-  run: Run;
-}
-
-/** The same list as a quick pick, for the status bar and the keyboard. */
-export async function pickRun(runs: Run[], placeHolder: string): Promise<Run | undefined> {
-  const items = runs.map((run): RunItem => {
-    const icon = icons[run.outcome ?? run.state] ?? otherEnd;
-    return { label: `$(${icon.id}) ${runLabel(run)}`, description: describe(run), detail: run.command, run };
-  });
-  return (await vscode.window.showQuickPick(items, { placeHolder, matchOnDetail: true }))?.run;
+  /** The runs of other editors are asked for only while somebody looks. */
+  private follow(visible: boolean): void {
+    clearInterval(this.timer);
+    if (!visible) return;
+    const ask = (): void => void this.refresh().catch(() => undefined);
+    ask();
+    this.timer = setInterval(ask, refreshEveryMs);
+  }
 }

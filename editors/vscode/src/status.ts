@@ -1,12 +1,13 @@
 import * as vscode from 'vscode';
 import type { RunHub } from './hub';
-import { describe, formatDuration, runLabel, type Run } from './protocol';
+import type { Run } from './protocol';
+import { clock, describe, formatDuration, runLabel, wentWrong } from './wording';
 
-/** What stands in the status bar: idle, what runs and for how long, or what failed last. */
+/** What stands in the status bar: idle, what runs and for how long, or how the last run went. */
 export class StatusItem implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem('rdev.status', vscode.StatusBarAlignment.Left, 10);
   private readonly subscription: vscode.Disposable;
-  private clock: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly hub: RunHub) {
     this.item.name = 'rdev-bridge';
@@ -17,7 +18,7 @@ export class StatusItem implements vscode.Disposable {
   }
 
   dispose(): void {
-    clearInterval(this.clock);
+    clearInterval(this.timer);
     this.subscription.dispose();
     this.item.dispose();
   }
@@ -26,27 +27,28 @@ export class StatusItem implements vscode.Disposable {
     const active = this.hub.active();
     const [first] = active;
     if (first) {
-      this.clock ??= setInterval(() => this.render(), 1000);
-      const seconds = Math.floor(this.hub.elapsedMs(first.runId) / 1000);
+      this.timer ??= setInterval(() => this.render(), 1000);
       const more = active.length > 1 ? ` +${active.length - 1}` : '';
-      this.show(`$(sync~spin) ${shortLabel(first)} ${clockTime(seconds)}${more}`, active.map(describeLine));
+      this.show(`$(sync~spin) ${shortLabel(first)} ${clock(this.hub.elapsedMs(first.runId))}${more}`, active.map(describeLine));
       return;
     }
-    clearInterval(this.clock);
-    this.clock = undefined;
-    const last = this.hub.list()[0];
-    const failed = last && last.outcome !== 'succeeded' && last.outcome !== 'cancelled' && last.outcome !== 'superseded';
-    if (last && failed) {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    const { last } = this.hub;
+    if (!last) {
+      this.show('$(play) rdev', ['Nothing has run yet']);
+    } else if (wentWrong(last)) {
       this.show(`$(error) ${shortLabel(last)}`, [describeLine(last)], new vscode.ThemeColor('statusBarItem.errorBackground'));
     } else {
-      const time = last?.durationMs === undefined ? '' : ` ${formatDuration(last.durationMs)}`;
-      this.show(last ? `$(check) ${shortLabel(last)}${time}` : '$(play) rdev', last ? [describeLine(last)] : ['Nothing has run yet']);
+      const icon = last.outcome === 'succeeded' ? 'check' : 'circle-slash';
+      const time = last.durationMs === undefined ? '' : ` ${formatDuration(last.durationMs)}`;
+      this.show(`$(${icon}) ${shortLabel(last)}${time}`, [describeLine(last)]);
     }
   }
 
   private show(text: string, tooltip: string[], background?: vscode.ThemeColor): void {
     this.item.text = text;
-    this.item.tooltip = [...tooltip, '', 'Click for all runs'].join('\n');
+    this.item.tooltip = [...tooltip, '', 'Click to list, cancel or run again'].join('\n');
     this.item.backgroundColor = background;
     this.item.accessibilityInformation = { label: `rdev: ${tooltip.join(', ')}` };
   }
@@ -59,8 +61,4 @@ function shortLabel(run: Run): string {
 
 function describeLine(run: Run): string {
   return `${runLabel(run)}: ${describe(run)}`;
-}
-
-function clockTime(seconds: number): string {
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }

@@ -1,17 +1,9 @@
 import * as assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import * as vscode from 'vscode';
+import { eventually, once } from './wait';
 
-/** Waits for `event` until `accept` says yes to what it brought. */
-function once<T>(event: vscode.Event<T>, accept: (value: T) => boolean): Promise<T> {
-  return new Promise((resolve) => {
-    const subscription = event((value) => {
-      if (accept(value)) {
-        subscription.dispose();
-        resolve(value);
-      }
-    });
-  });
-}
+const folder = vscode.workspace.workspaceFolders![0]!.uri;
 
 async function rdevTask(name: string): Promise<vscode.Task> {
   const tasks = await vscode.tasks.fetchTasks({ type: 'rdev' });
@@ -26,11 +18,32 @@ async function exitCode(name: string): Promise<number | undefined> {
   return (await ended).exitCode;
 }
 
+interface Runs {
+  runs: { command: string; state: string; outcome?: string; lines: number }[];
+}
+const runs = async (): Promise<Runs['runs']> => (await vscode.commands.executeCommand<Runs>('rdev.runs')).runs;
+
+/** The longest time, in ms, that the extension host or the window took for a trivial thing until `done`. */
+async function longestPause(done: Promise<unknown>): Promise<number> {
+  let isDone = false;
+  void done.finally(() => (isDone = true));
+  let longest = 0;
+  while (!isDone) {
+    const began = performance.now();
+    await vscode.commands.executeCommand('setContext', 'rdev.test', began);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    longest = Math.max(longest, performance.now() - began - 10);
+  }
+  return longest;
+}
+
 describe('the extension and a real bridge', () => {
   it('offers the tasks of rdev.toml, with their groups', async () => {
     const tasks = await vscode.tasks.fetchTasks({ type: 'rdev' });
-    assert.deepEqual(tasks.map(({ name }) => name).sort(), ['check', 'fail', 'hello', 'slow']);
-    assert.equal((await rdevTask('check')).group, vscode.TaskGroup.Build);
+    assert.deepEqual(tasks.map(({ name }) => name).sort(), ['check', 'fail', 'flood', 'hello', 'slow']);
+    assert.equal((await rdevTask('check')).group?.id, vscode.TaskGroup.Build.id);
+    assert.equal((await rdevTask('hello')).detail, 'greets in colour');
+    assert.deepEqual((await rdevTask('check')).problemMatchers, []);
   });
 
   it("ends a task with the command's own exit code", async () => {
@@ -39,29 +52,84 @@ describe('the extension and a real bridge', () => {
   });
 
   it('shows what a problem matcher finds on the line it names', async () => {
-    const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders![0]!.uri, 'app.py');
-    const found = once(vscode.languages.onDidChangeDiagnostics, () => vscode.languages.getDiagnostics(uri).length > 0);
+    const uri = vscode.Uri.joinPath(folder, 'app.py');
     await exitCode('check');
-    await found;
-    const [diagnostic] = vscode.languages.getDiagnostics(uri);
+    const [diagnostic] = await eventually(() => vscode.languages.getDiagnostics(uri), ({ length }) => length > 0);
     assert.equal(diagnostic?.range.start.line, 1);
     assert.equal(diagnostic?.source, 'rdev:check');
   });
 
-  it('cancels what a terminal shows when the task is terminated', async () => {
-    const began = once(vscode.tasks.onDidStartTask, ({ execution }) => execution.task.name === 'slow');
+  it('ends the remote process when its task is terminated', async () => {
     const execution = await vscode.tasks.executeTask(await rdevTask('slow'));
-    await began;
+    const pid = Number(await eventually(() => readIfThere(vscode.Uri.joinPath(folder, 'slow.pid').fsPath), (text) => text.endsWith('\n')));
     const ended = once(vscode.tasks.onDidEndTask, (event) => event.execution.task.name === 'slow');
     execution.terminate();
     await ended;
+    await eventually(() => isAlive(pid), (alive) => !alive);
   });
 
-  it('puts a lens on each task', async () => {
-    const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders![0]!.uri, 'rdev.toml');
+  it('puts lenses on each task', async () => {
+    const uri = vscode.Uri.joinPath(folder, 'rdev.toml');
     await vscode.window.showTextDocument(uri);
     const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri);
     const titles = lenses.map(({ command }) => command?.title ?? '');
-    assert.ok(titles.some((title) => title.includes('hello')), titles.join(', '));
+    for (const title of ['▶ Run hello', 'Watch']) assert.ok(titles.includes(title), titles.join(', '));
+  });
+
+  it('takes a task of tasks.json with arguments of its own', async () => {
+    const tasks = vscode.Uri.joinPath(folder, '.vscode', 'tasks.json');
+    const own = { version: '2.0.0', tasks: [{ type: 'rdev', task: 'fail', arguments: ['0'], label: 'mine', problemMatcher: [] }] };
+    await vscode.workspace.fs.writeFile(tasks, Buffer.from(JSON.stringify(own)));
+    const mine = await eventually(
+      async () => (await vscode.tasks.fetchTasks()).find(({ name }) => name === 'mine'),
+      (task) => task !== undefined,
+    );
+    const ended = once(vscode.tasks.onDidEndTaskProcess, ({ execution }) => execution.task.name === 'mine');
+    await vscode.tasks.executeTask(mine!);
+    await ended;
+    assert.equal((await runs())[0]?.command, 'exit 7 0');
+  });
+
+  it('shows a million lines in a terminal without freezing', async () => {
+    const ended = exitCode('flood');
+    const pause = await longestPause(ended);
+    assert.equal(await ended, 0);
+    assert.ok(pause < 2_000, `the window stood still for ${pause} ms`);
+  });
+
+  it('shows a million lines in an output channel without freezing, and says what it leaves out', async () => {
+    const command = 'seq 1000001 2000000';
+    await vscode.workspace.getConfiguration('rdev').update('output.show', 'always', vscode.ConfigurationTarget.Workspace);
+    await vscode.commands.executeCommand('rdev.run', { command });
+    const ended = eventually(runs, (all) => all.some((run) => run.command === command && run.state === 'finished'));
+    const pause = await longestPause(ended);
+    assert.equal((await ended).find((run) => run.command === command)?.lines, 1_000_000);
+    assert.ok(pause < 2_000, `the window stood still for ${pause} ms`);
+    const text = await eventually(
+      () => vscode.workspace.textDocuments.find(({ uri, fileName }) => uri.scheme === 'output' && fileName.includes('seq'))?.getText() ?? '',
+      (shown) => shown.includes('> succeeded'),
+    );
+    const lines = text.split('\n');
+    assert.ok(lines.includes('1000001') && lines.includes('2000000'), 'its first and last lines are there');
+    const leftOut = [...text.matchAll(/^> (\d+) lines are not shown here/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+    assert.equal(lines.filter((line) => /^\d{7}$/.test(line)).length + leftOut, 1_000_000);
+    assert.ok(text.length < 8 * 1024 * 1024, `${text.length} characters`);
   });
 });
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -29,6 +29,12 @@ class Recorder implements RunSink {
   finished(run: protocol.Run): void {
     this.seen.push(`end ${run.outcome}`);
   }
+  lost(reason: string): void {
+    this.seen.push(`lost ${reason}`);
+  }
+  reveal(): void {
+    this.seen.push('revealed');
+  }
 }
 
 function runOf(runId: string, more: Partial<protocol.Run> = {}): protocol.Run {
@@ -72,19 +78,19 @@ describe('RunHub', () => {
   it('gives a claimed run to its terminal, also when output passes the answer', async () => {
     const terminal = new Recorder();
     let answer!: (value: { runId: string }) => void;
-    const claim = hub.claim(new Promise((resolve) => (answer = resolve)), terminal);
+    const claim = hub.claim(new Promise<{ runId: string }>((resolve) => (answer = resolve)), terminal);
     started(runOf('1'));
     says('1', 'early');
     assert.deepEqual(fallback.seen, []);
     answer({ runId: '1' });
-    assert.equal(await claim, '1');
+    assert.deepEqual(await claim, { runId: '1' });
     says('1', 'late');
     assert.deepEqual(terminal.seen, ['early', 'late']);
     assert.deepEqual(fallback.seen, []);
   });
 
   it('lets what was held go on when the request fails', async () => {
-    const claim = hub.claim(Promise.reject(new Error('no')), new Recorder());
+    const claim = hub.claim(Promise.reject<{ runId: string }>(new Error('no')), new Recorder());
     started(runOf('1'));
     says('1', 'a');
     await assert.rejects(claim);
@@ -114,5 +120,48 @@ describe('RunHub', () => {
     started(runOf('1'));
     bridge.send('rdev/outputGap', { runId: '1', seq: 0, missing: 3 });
     assert.deepEqual(fallback.seen, ['# 3 lines can no longer be sent by the server.']);
+  });
+
+  it('leaves the run in the way where it is, when a request was ignored', async () => {
+    const [terminal, second] = [new Recorder(), new Recorder()];
+    await hub.claim(Promise.resolve({ runId: '1' }), terminal);
+    started(runOf('1'));
+    await hub.claim(Promise.resolve({ runId: '1', disposition: 'ignored' }), second);
+    says('1', 'still here');
+    assert.deepEqual(terminal.seen, ['still here']);
+    assert.deepEqual(second.seen, []);
+  });
+
+  it('goes on in the same place, after the last line seen, when the bridge was lost', async () => {
+    started(runOf('1'));
+    bridge.send('rdev/output', { runId: '1', seq: 0, chunks: [{ stream: 'stdout', lines: ['a', 'b'] }] });
+    const asked: unknown[] = [];
+    const client = {
+      sendRequest: (_: unknown, params: unknown) => {
+        asked.push(params);
+        return Promise.resolve({});
+      },
+    };
+    await hub.resume(client as never);
+    assert.deepEqual(asked, [{ runId: '1', seq: 2 }]);
+    bridge.send('rdev/runStarted', { run: runOf('1'), trigger: { kind: 'attach' } });
+    says('1', 'c');
+    assert.deepEqual(fallback.seen, ['a', 'b', 'c']);
+  });
+
+  it('tells each place once when nothing can be learnt any more', () => {
+    started(runOf('1'));
+    hub.end('gone');
+    hub.end('gone');
+    assert.deepEqual(fallback.seen, ['lost gone']);
+    assert.deepEqual(hub.active(), []);
+  });
+
+  it("shows other editors' runs, but follows only its own", () => {
+    started(runOf('1'));
+    hub.merge([runOf('1'), runOf('2'), runOf('3', { state: 'finished', outcome: 'failed' })]);
+    assert.deepEqual(hub.list().map(({ runId }) => runId), ['3', '2', '1']);
+    assert.deepEqual(hub.active().map(({ runId }) => runId), ['1']);
+    assert.equal(hub.last, undefined);
   });
 });

@@ -2,13 +2,13 @@
 import { extension, openPage, startCodeServer } from './code_server.mjs';
 
 const [base, workspace, settings] = process.argv.slice(2);
-const server = await startCodeServer(base, JSON.parse(settings));
+const server = await startCodeServer(base, JSON.parse(settings), { driver: true });
 const { browser, page } = await openPage();
 try {
   const exited = new Promise((resolve, reject) => {
     void page.exposeFunction('codeAutomationExit', resolve);
     void page.exposeFunction('codeAutomationLog', (type, args) => console.log(...args));
-    setTimeout(() => reject(new Error('the tests did not end within four minutes')), 240_000).unref();
+    setTimeout(() => reject(new Error('the tests did not end within three minutes')), 180_000).unref();
   });
   const remote = `vscode-remote://127.0.0.1:${server.port}`;
   const payload = [
@@ -19,5 +19,5 @@ try {
   process.exitCode = await exited;
 } finally {
   await browser.close();
-  server.stop();
+  await server.stop();
 }

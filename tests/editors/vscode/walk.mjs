@@ -1,75 +1,109 @@
 // A person's walk through the installed .vsix, with a picture of each step: node walk.mjs BASE WORKSPACE SETTINGS PICTURES
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
-import { extension, openPage, startCodeServer } from './code_server.mjs';
+import { bridges, openPage, startCodeServer, until, vsix } from './code_server.mjs';
+import { person } from './person.mjs';
 
 const [base, workspace, settings, pictures] = process.argv.slice(2);
-mkdirSync(pictures, { recursive: true });
 const server = await startCodeServer(base, JSON.parse(settings));
 const { browser, page } = await openPage();
-page.setDefaultTimeout(60_000);
+const me = person(page, pictures);
 
-const picture = (name) => page.screenshot({ path: path.join(pictures, `${name}.png`) });
-const status = page.locator('[id="rdev-bridge.rdev-bridge.rdev.status"]');
-const terminal = page.locator('.xterm-rows');
-
-/** Types a command into the palette and chooses the first answer. */
-async function command(...words) {
-  await page.keyboard.press('F1');
-  for (const word of words) {
-    const input = page.locator('.quick-input-widget input:visible');
-    await input.waitFor();
-    await page.keyboard.type(word);
-    await page.locator('.quick-input-list .monaco-list-row', { hasText: word }).first().waitFor();
-    await page.keyboard.press('Enter');
-  }
+async function lensesAndColours() {
+  await me.opens('rdev.toml');
+  await me.sees(page.locator('.codelens-decoration'), 'Run test');
+  await me.picture('lenses');
+  await me.clicksLens('Run test');
+  await me.sees(me.terminal, 'FAILED (errors=1)');
+  await me.sees(me.terminal, 'terminated with exit code: 1');
+  await me.picture('failed');
 }
 
-async function expectText(locator, text) {
-  await locator.filter({ hasText: text }).first().waitFor();
-  console.log(`saw ${text}`);
+async function keysOfTheGroups() {
+  await page.keyboard.press('Control+Shift+B'); // the one build task, without a question
+  await me.sees(me.terminal, '$ python3 tools/annotations.py shop');
+  await page.locator('.xterm-rows .xterm-fg-3', { hasText: 'warning:' }).first().waitFor();
+  console.log('saw the colour');
+  await me.picture('build');
+  await me.command('Tasks: Run Test Task');
+  await me.sees(me.status, 'test');
+}
+
+async function problems() {
+  await me.opens('shop/cart.py', 25);
+  await page.locator('.squiggly-error').first().waitFor();
+  await page.locator('.squiggly-warning').first().waitFor();
+  console.log('saw the problem on its line');
+  await page.keyboard.press('F8');
+  await me.sees(page.locator('.marker-widget'), "has no attribute 'quantiy'");
+  await me.picture('problem');
+  await page.keyboard.press('Escape');
+}
+
+async function problemsPanel() {
+  await me.command('View: Focus Problems');
+  await me.sees(me.problems, "has no attribute 'quantiy'");
+  await me.picture('problems');
+}
+
+async function cancelFromTheStatusBar() {
+  await me.command('rdev: Run Task');
+  await me.choose('stock');
+  await me.sees(me.terminal, 'shelf 2');
+  await me.sees(me.status, /stock 0:0[1-9]/);
+  await me.picture('running');
+  await me.status.click();
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: 'stock' }).first();
+  await row.hover();
+  await me.picture('runs');
+  await row.locator('.codicon-debug-stop').click();
+  await me.sees(me.terminal, 'terminated with exit code: 130');
+  await me.picture('cancelled');
+}
+
+async function aBridgeThatIsKilled() {
+  await me.command('rdev: Run Task');
+  await me.choose('stock');
+  await me.sees(me.terminal, 'shelf 3');
+  const [before] = bridges();
+  process.kill(before, 'SIGKILL');
+  await me.sees(me.terminal, 'shelf 6');
+  await until('another bridge', () => bridges().some((pid) => pid !== before));
+  const shown = (await me.terminal.first().innerText()).replaceAll('\u00a0', ' ');
+  const shelves = [...shown.matchAll(/shelf +(\d+)/g)].map(([, shelf]) => Number(shelf));
+  const last = shelves.slice(shelves.lastIndexOf(1)); // what an earlier run left stands above
+  if (last.some((shelf, index) => shelf !== last[0] + index)) throw new Error(`lost or doubled: ${shelves}`);
+  console.log('saw every line once although the bridge was killed');
+  await me.pressesInTerminal('Control+C');
+  await me.sees(me.terminal, 'terminated with exit code: 130');
+}
+
+async function runOnSave() {
+  await me.command('View: Toggle Output'); // where the channel will show itself
+  await me.opens('shop/cart.py');
+  await me.saves('\n# saved\n');
+  await me.command('rdev: Show Runs');
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'test' }).first().waitFor();
+  await page.keyboard.press('Escape');
+  await me.command('Output: Show Output Channels');
+  await me.choose('rdev: test');
+  await me.sees(me.output, '(cart.py changed)');
+  await me.sees(me.output, 'exit code 1');
+  await me.picture('saved');
 }
 
 try {
-  server.install(path.join(extension, 'dist', 'rdev-bridge.vsix'));
+  server.install(vsix);
   await page.goto(server.url({ folder: workspace }));
-  await status.waitFor();
-  await command('Go to File');
-  await page.keyboard.type('rdev.toml');
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'rdev.toml' }).first().waitFor();
-  await page.keyboard.press('Enter');
-  await expectText(page.locator('.codelens-decoration'), 'Run hello');
-  await picture('lenses');
-
-  await command('rdev: Run Task', 'hello');
-  await expectText(terminal, 'all green');
-  await page.locator('.xterm-rows .xterm-fg-2', { hasText: 'all green' }).first().waitFor();
-  console.log('saw the colour');
-  await picture('terminal');
-
-  await command('rdev: Run Task', 'slow');
-  await expectText(status, 'slow');
-  await picture('running');
-  await command('rdev: Cancel Run');
-  await expectText(terminal, 'cancelled');
-  await picture('cancelled');
-
-  await command('rdev: Run Task', 'check');
-  await expectText(status, 'check');
-  await page.locator('.codicon-error, .marker, .squiggly-error').first().waitFor();
-  await command('View: Focus Problems');
-  await expectText(page.locator('.markers-panel'), 'undefined name');
-  await command('Go to File');
-  await page.keyboard.type('app.py');
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'app.py' }).first().waitFor();
-  await page.keyboard.press('Enter');
-  await page.locator('.squiggly-error').first().waitFor();
-  console.log('saw the problem on its line');
-  await picture('problem');
+  await me.sees(me.status, 'rdev');
+  for (const step of [lensesAndColours, keysOfTheGroups, problems, cancelFromTheStatusBar, aBridgeThatIsKilled, runOnSave, problemsPanel]) {
+    await step();
+  }
+  await page.close(); // a window that goes takes its bridge along
 } catch (error) {
-  await picture('failure');
+  await me.picture('failure');
   throw error;
 } finally {
   await browser.close();
-  server.stop();
+  await server.stop();
 }
+await until('no bridge is left', () => bridges().length === 0, 10_000);
+console.log('saw no bridge left');

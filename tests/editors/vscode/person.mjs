@@ -1,0 +1,51 @@
+// What a person does in VS Code, with the keyboard and the mouse, and what they wait to see.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+export function person(page, pictures) {
+  mkdirSync(pictures, { recursive: true });
+  const row = (text) => page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+  const me = {
+    status: page.locator('[id="rdev-bridge.rdev-bridge.rdev.status"]'),
+    terminal: page.locator('.xterm-rows'),
+    problems: page.locator('.markers-panel'),
+    output: page.locator('.output-view .view-lines'),
+
+    /** The picture of a step; steps are what the caller checks. */
+    async picture(name) {
+      await page.screenshot({ path: path.join(pictures, `${name}.png`) });
+    },
+    async sees(locator, text) {
+      await locator.filter({ hasText: text }).first().waitFor();
+      console.log(`saw ${text}`);
+    },
+    async choose(text) {
+      await row(text).click();
+    },
+    async command(title) {
+      await page.keyboard.press('F1');
+      await page.locator('.quick-input-widget input:visible').first().fill(`>${title}`);
+      await me.choose(title);
+    },
+    async opens(file, line = 1) {
+      await page.keyboard.press('Control+P');
+      await page.locator('.quick-input-widget input:visible').first().fill(`${file}:${line}`);
+      await me.choose(path.basename(file));
+      await page.locator('.tab.active', { hasText: path.basename(file) }).waitFor();
+    },
+    async clicksLens(title) {
+      await page.locator('.codelens-decoration a', { hasText: title }).first().click();
+    },
+    async pressesInTerminal(keys) {
+      await page.locator('.xterm-helper-textarea:visible, .terminal-wrapper.active .xterm-helper-textarea').first().focus();
+      await page.keyboard.press(keys);
+    },
+    async saves(text) {
+      await page.locator('.editor-group-container .view-lines').first().click();
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type(text);
+      await page.keyboard.press('Control+S');
+    },
+  };
+  return me;
+}
