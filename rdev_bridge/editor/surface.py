@@ -40,7 +40,7 @@ class WatchParams(msgspec.Struct):
 class TrustParams(msgspec.Struct):
     """`{folder}`; the command `rdev.trust` may leave it out where one folder is open.
 
-    `{editor: true}`: the editor vouches for the whole workspace from now on, as `initializationOptions.rdev.trusted` does.
+    `{editor: true}`: the editor vouches for the workspace from now on, as with `initializationOptions.rdev.trusted`.
     """
 
     folder: str | None = None

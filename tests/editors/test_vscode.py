@@ -102,6 +102,7 @@ def pictures(tmp_path: Path) -> Path:
     return Path(os.environ.get("RDEV_TEST_PICTURES", tmp_path / "pictures"))
 
 
+@pytest.mark.shows("vscode", "run", "lenses", "cancel", "result", "diagnostics", "output", "colours", "status")
 def test_a_walk_through_the_installed_extension(vsix: Path, shop: Path, tmp_path: Path) -> None:
     del vsix
     kept = pictures(tmp_path)

@@ -85,9 +85,11 @@ async function runOnSave() {
   await page.keyboard.press('Escape');
   await me.command('Output: Show Output Channels');
   await me.choose('rdev: test');
-  await me.sees(me.output, '(cart.py changed)');
   await me.sees(me.output, 'exit code 1');
   await me.picture('saved');
+  await me.output.click();
+  await page.keyboard.press('Control+Home');
+  await me.sees(me.output, '(cart.py changed)');
 }
 
 try {
