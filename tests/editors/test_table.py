@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,6 +47,7 @@ def ticks() -> set[tuple[str, str]]:
     }
 
 
+@cache
 def shown() -> dict[tuple[str, str], list[str]]:
     """What each test says that it shows: (editor, feature) to the names of its tests."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -81,6 +85,25 @@ def test_editors_that_were_not_run_here_have_no_tick() -> None:
     assert {cell for row in rows for cell in row[1:]} <= {"○", "–"}
     features = {row[0] for row in table_of("VS Code")[1:]}
     assert {row[0] for row in rows} <= features
+
+
+def test_each_editor_has_a_page() -> None:
+    named = set(re.findall(r"\]\(([a-z]+)\)", PAGE.read_text()))
+    assert named == {folder.name for folder in PAGE.parent.iterdir() if folder.is_dir()}
+
+
+def test_what_the_pages_tell_to_copy_can_be_read() -> None:
+    readers = {"json": json.loads, "toml": tomllib.loads}
+    for page in PAGE.parent.glob("*/README.md"):
+        for language, text in re.findall(r"```(json|toml)\n(.*?)```", page.read_text(), re.DOTALL):
+            readers[language](text)
+
+
+def test_an_editor_that_was_not_run_here_says_so() -> None:
+    header, *_ = table_of("Helix")
+    for name in [name.split()[0].lower() for name in header if name]:
+        page = PAGE.parent / ("vim" if name == "vim-lsp" else name) / "README.md"
+        assert "not run here" in page.read_text(), page
 
 
 def ticked(page: str) -> str:

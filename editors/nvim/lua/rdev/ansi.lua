@@ -20,15 +20,13 @@ local FLAGS = {
   [1] = 'bold', [3] = 'italic', [4] = 'underline', [7] = 'reverse', [9] = 'strikethrough',
   [22] = 'bold', [23] = 'italic', [24] = 'underline', [27] = 'reverse', [29] = 'strikethrough',
 }
-local NAMES = {
-  [0] = 'NvimDarkGrey4', 'NvimLightRed', 'NvimLightGreen', 'NvimLightYellow', 'NvimLightBlue', 'NvimLightMagenta',
-  'NvimLightCyan', 'NvimLightGrey2', 'NvimLightGrey4', 'LightRed', 'LightGreen', 'LightYellow', 'LightBlue',
-  'LightMagenta', 'LightCyan', 'White',
+local ON_DARK = {
+  [0] = '#5c6370', '#f0717b', '#8ccf7e', '#e5c76b', '#67b0e8', '#c990dd', '#6cc7c7', '#c8ccd4',
+  '#7d828c', '#ff8a93', '#a6e39a', '#f2d98c', '#8cc8f5', '#dfaeee', '#92dede', '#ffffff',
 }
-local DARK_NAMES = { -- on a light background
-  [0] = 'Black', 'NvimDarkRed', 'NvimDarkGreen', 'NvimDarkYellow', 'NvimDarkBlue', 'NvimDarkMagenta', 'NvimDarkCyan',
-  'NvimDarkGrey4', 'NvimDarkGrey3', 'DarkRed', 'DarkGreen', 'DarkYellow', 'DarkBlue', 'DarkMagenta', 'DarkCyan',
-  'NvimDarkGrey1',
+local ON_LIGHT = {
+  [0] = '#2a2a2a', '#b42318', '#2f7d32', '#8a6100', '#1d5fb0', '#8a2fa0', '#0b7285', '#5f6368',
+  '#4a4a4a', '#c62828', '#388e3c', '#9a6c00', '#1976d2', '#9c27b0', '#00838f', '#101010',
 }
 
 local made, count = {}, 0 ---@type table<string, rdev.Style>, integer
@@ -39,7 +37,7 @@ local function colour(index)
   if not index then
     return nil
   elseif index < 16 then
-    return vim.g['terminal_color_' .. index] or (vim.o.background == 'light' and DARK_NAMES or NAMES)[index]
+    return vim.g['terminal_color_' .. index] or (vim.o.background == 'light' and ON_LIGHT or ON_DARK)[index]
   elseif index >= 232 then
     local grey = (index - 232) * 10 + 8
     return ('#%02x%02x%02x'):format(grey, grey, grey)
