@@ -262,19 +262,18 @@ class ProblemBoard:
 
 
 def _placed(problem: Problem, reading: _Reading) -> PlacedProblem | None:
-    """The problem in its local file. One in a file of no workspace stands where its own places last lead back home."""
+    """The problem in its local file. One in a file of no workspace stands where the way to it last was at home."""
     locate, run = reading.locator.locate, reading.run
-    related = tuple(
-        RelatedPlace(path, one.line, one.column, one.message)
-        for one in problem.related
-        if (path := locate(one.path, problem.location)) is not None
-    )
+    places = [(one, local) for one in problem.related if (local := locate(one.path, problem.location)) is not None]
     path = locate(problem.path, problem.location)
     if path is None:
-        if not related:
+        if not places:
             return None
-        *related_before, home = related
-        path, related = home.path, tuple(related_before)
+        home = max(range(len(places)), key=lambda number: (places[number][0].leads, number))
+        there, path = places.pop(home)
         message = f"{problem.message}\n(reported in {problem.path}:{problem.line})"
-        problem = replace(problem, line=home.line, column=home.column, end_line=None, end_column=None, message=message)
+        problem = replace(
+            problem, line=there.line, column=there.column, end_line=None, end_column=None, message=message
+        )
+    related = tuple(RelatedPlace(local, one.line, one.column, one.message) for one, local in places)
     return PlacedProblem(path, problem, run.folder, run.task or "", run.run_id, related)

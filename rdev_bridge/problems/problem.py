@@ -62,12 +62,16 @@ class FileLocation:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that belongs to a problem; `path` as printed, `line` and `column` from 1."""
+    """A second place that belongs to a problem; `path` as printed, `line` and `column` from 1.
+
+    `leads` says that it is on the way to the problem (a caller, an include), not beside it (a note).
+    """
 
     path: str
     line: int
     message: str
     column: int | None = None
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

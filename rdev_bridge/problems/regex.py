@@ -32,13 +32,12 @@ class Regex:
 
     def match(self, line: str) -> tuple[str | None, ...] | None:
         """The whole match and its groups, or None; found anywhere in `line`, as JavaScript's `exec` does."""
-        found = self._line.search(line)
-        return None if found is None else (found.group(), *found.groups())
-
-    def ends_at(self, line: str) -> int | None:
-        """Where in `line` the match ends."""
-        found = self._line.search(line)
-        return None if found is None else int(found.end())
+        data = line.encode(errors="replace")  # in bytes: counting the characters before each group costs twice as much
+        found = self._line.search(data)
+        if found is None:
+            return None
+        spans = [found.span(group) for group in range(self.groups + 1)]
+        return tuple(data[start:end].decode() if start >= 0 else None for start, end in spans)
 
 
 @lru_cache(maxsize=512)
@@ -47,18 +46,18 @@ def compile_js(source: str) -> Regex:
     if len(source) > MAX_LENGTH:
         raise UsageError(f"the regular expression is longer than {MAX_LENGTH} characters")
     pieces = Reader(source).read()
-    line = compile_re2("".join(piece for _, piece in pieces), source)
+    line = compile_re2("".join(piece for _, piece in pieces), source, on_bytes=True)
     return Regex(source, int(line.groups), pieces, line)
 
 
 @lru_cache(maxsize=512)
 def line_filter(regex: Regex) -> Any:
     """`regex` for a block of lines as UTF-8 bytes: finds the lines that match, and never reaches over a line's end."""
-    return compile_re2(f"(?m:{regex.translated})", regex.source, over_lines=True)
+    return compile_re2(f"(?m:{regex.translated})", regex.source, on_bytes=True, over_lines=True)
 
 
-def compile_re2(pattern: str, source: str, *, over_lines: bool = False) -> Any:
-    """Compile RE2 syntax; `source` is what the user wrote, for the error."""
+def compile_re2(pattern: str, source: str, *, on_bytes: bool = False, over_lines: bool = False) -> Any:
+    """Compile RE2 syntax, for text or for UTF-8; `source` is what the user wrote, for the error."""
     import re2  # 20 ms that only a run with a matcher needs
 
     options = re2.Options()
@@ -66,7 +65,7 @@ def compile_re2(pattern: str, source: str, *, over_lines: bool = False) -> Any:
     options.never_nl = over_lines
     options.never_capture = over_lines
     try:
-        return re2.compile(pattern.encode() if over_lines else pattern, options)
+        return re2.compile(pattern.encode() if on_bytes else pattern, options)
     except re2.error as error:
         reason = error.args[0] if error.args else error
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -82,10 +82,10 @@ class _Room:
 
         The files that changed; none where `slot` holds most itself.
         """
-        old = next((path for path, standing in slot.files.items() if standing.generation < generation), None)
-        if old is not None:
-            slot.drop(old)
-            return [old]
+        oldest = next(iter(slot.files), None)  # what is said anew goes to the end
+        if oldest is not None and slot.files[oldest].generation < generation:
+            slot.drop(oldest)
+            return [oldest]
         largest = max(self.slots, key=lambda one: one.held)
         return largest.give_up() if largest.held > slot.held + 1 else []
 

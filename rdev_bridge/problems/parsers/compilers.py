@@ -46,10 +46,10 @@ class Compiler(Reader):
                 self._open = self._problem(found, number, flag)
                 self._before = []
         elif found := compile_js(self._included).match(line):
-            self._lead(Related(found[1] or "", int((found[2] or "1")[:9]), "included from here"))
+            self._lead(Related(found[1] or "", int((found[2] or "1")[:9]), "included from here", leads=True))
         elif found := compile_js(self._required).match(line):
             message = (found[4] or "").strip()
-            self._lead(Related(found[1] or "", int((found[2] or "1")[:9]), message, _int(found[3])))
+            self._lead(Related(found[1] or "", int((found[2] or "1")[:9]), message, _int(found[3]), leads=True))
         else:
             yield from self._end()
             self.awake = bool(self._before)

@@ -79,7 +79,7 @@ class Failure:
     @staticmethod
     def at(path: str, line: str, message: str = "", column: str | None = None) -> Related:
         """A place from captured digits."""
-        return Related(path, _number(line), message, _number(column) if column else None)
+        return Related(path, _number(line), message, _number(column) if column else None, leads=True)
 
     def problem(self, source: str, number: int, code: str | None = None) -> Problem | None:
         """The whole as a problem at its innermost place; None where it named no place."""
