@@ -24,7 +24,7 @@ class Bridge:
         """A process with stdout and stderr as pipes, unless told otherwise."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
         argv = [sys.executable, "-P", "-m", "rdev_bridge", *words]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
         return subprocess.Popen(argv, cwd=self.folder, env=environ, **options)
 
     def call(self, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -125,7 +125,7 @@ async def test_server_killed_at_many_points(pushed_by: Pushed) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.timeout(1800)
 async def test_server_killed_at_hundreds_of_points(pushed_by: Pushed) -> None:
-    await server_killed(pushed_by, 120, seed=2)
+    await server_killed(pushed_by, 60, seed=2)
 
 
 BRIDGE = """
