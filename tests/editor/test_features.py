@@ -349,6 +349,7 @@ def test_a_client_that_declares_nothing_can_nothing(params: dict[str, Any]) -> N
     [
         ({"capabilities": {"experimental": {"rdev": {}}}}, True, False),
         ({"capabilities": {"experimental": {"rdev": True}}}, True, False),
+        ({"capabilities": {"experimental": {"rdev": []}}}, True, False),  # an empty table of Lua
         ({"initializationOptions": {"rdev": {"trusted": True}}}, True, True),
         ({"initializationOptions": {"rdev": {"trusted": "yes"}}}, True, False),
         ({"capabilities": {"experimental": {"rdev": False}}}, False, False),

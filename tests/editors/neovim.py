@@ -50,10 +50,9 @@ class Neovim:
         self._process = subprocess.Popen(
             argv, cwd=folder, env={**os.environ, "PATH": PATH}, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        eventually(address.exists, what="Neovim's socket")
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)
-        self._socket.connect(str(address))
+        eventually(lambda: self._socket.connect_ex(str(address)) == 0, what="Neovim's socket")
         self._unpacker = msgpack.Unpacker()
         self._ids = itertools.count()
 

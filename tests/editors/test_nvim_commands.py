@@ -56,12 +56,11 @@ def pid_in(folder: Path) -> int:
 
 @contextmanager
 def started(argv: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def is_dead(pid: int) -> bool:
@@ -72,25 +71,36 @@ def completions(neovim: Neovim, line: str) -> list[str]:
     return list(neovim.lua("return vim.fn.getcompletion(..., 'cmdline')", line))
 
 
-def test_nothing_is_loaded_before_the_first_use(tmp_path: Path) -> None:
-    """Neither at the start nor by a statusline that is drawn; and without an rdev.toml no bridge starts."""
+def test_nothing_is_loaded_where_no_rdev_toml_is(tmp_path: Path) -> None:
+    """Neither at the start nor by a statusline that is drawn: no module of ours, no LSP client, no bridge."""
     (tmp_path / "app.py").write_text("one\n")
     (tmp_path / ".git").mkdir()
-    with Neovim(tmp_path, "app.py", setup="vim.o.statusline = '%{v:lua.require\\'rdev\\'.statusline()}'") as neovim:
-        neovim.command("redrawstatus")
-        assert neovim.lua(LOADED) == ["rdev"]
-        assert neovim.lua("return #vim.lsp.get_clients({ _uninitialized = true })") == 0
+    statusline = "vim.o.laststatus = 2\nvim.o.statusline = \"%{v:lua.require'rdev'.statusline()}\"\n"
+    with Neovim(tmp_path, "app.py", setup=statusline) as neovim:
+        neovim.command("redrawstatus!")
+        assert neovim.lua("return vim.bo.filetype") == "python"
+        assert neovim.lua(LOADED) == ["rdev"]  # which the statusline asks for
+        assert not neovim.lua("return package.loaded['vim.lsp']")
         neovim.command("Rdev! echo here > it")  # asked for by name, it starts
         assert neovim.finished()[0]["outcome"] == "succeeded"
         assert (tmp_path / "it").read_text() == "here\n"
 
 
-def test_the_start_loads_no_module_at_all(folder: Path) -> None:
+def test_a_project_loads_no_more_than_the_clients_configuration(folder: Path) -> None:
     with Neovim(folder, "app.py") as neovim:
         neovim.wait_for_client()
-        assert not neovim.lua(
-            "return vim.iter(vim.tbl_keys(package.loaded)):any(function(n) return n:find('^rdev') end)"
-        )
+        assert neovim.lua(LOADED) == ["rdev.lsp"]
+
+
+def test_a_client_of_the_users_own_is_configured_and_left_alone(folder: Path) -> None:
+    mine = "vim.g.rdev_enable = false\nvim.lsp.config('rdev', { cmd_env = { MINE = '1' } })\n"
+    with Neovim(folder, "app.py", setup=mine) as neovim:
+        assert neovim.lua("return #vim.lsp.get_clients({ _uninitialized = true })") == 0
+        neovim.lua("vim.lsp.enable('rdev')")
+        neovim.wait_for_client()
+        assert neovim.lua("return vim.lsp.get_clients()[1].config.cmd_env") == {"MINE": "1"}
+        neovim.command("Rdev run test")
+        neovim.finished()
 
 
 def test_arguments_and_the_current_file_reach_the_task(neovim: Neovim) -> None:
@@ -161,6 +171,8 @@ def test_a_run_of_the_terminal_is_seen_followed_and_cancelled(folder: Path, neov
     command = "echo first; echo $$ > pid; while [ ! -e go ]; do sleep 0.05; done; echo second; sleep 600"
     argv = [sys.executable, "-m", "rdev_bridge", "run", "--", command]
     with started(argv, folder) as terminal:
+        assert terminal.stdout is not None
+        assert terminal.stdout.readline() == b"first\n"
         pid = pid_in(folder)
         neovim.wait_for_client()
         neovim.choose("echo first")
@@ -273,9 +285,9 @@ def test_checkhealth_asks_the_doctor(folder: Path, neovim: Neovim) -> None:
 
 
 def test_the_help_has_a_tag_for_everything(folder: Path, neovim: Neovim) -> None:
-    shutil.copytree(PLUGIN / "doc", folder / "copy" / "doc")
-    neovim.command(f"set runtimepath^={folder}/copy")
-    neovim.command(f"helptags {folder}/copy/doc")  # as a plugin manager does; fails for a tag that stands twice
+    shutil.copytree(PLUGIN / "doc", folder / "doc")
+    neovim.command(f"helptags {folder}/doc")
+    assert (folder / "doc" / "tags").read_text() == (PLUGIN / "doc" / "tags").read_text()
     for topic in [
         "rdev",
         ":Rdev",

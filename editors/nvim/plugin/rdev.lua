@@ -1,4 +1,5 @@
--- Only what must exist before the first use. `lua/rdev` loads with the first command, or the bridge's first word.
+-- Only what must exist before the first use. The rest loads with the first command, or the first file of a
+-- project that has an rdev.toml.
 if vim.g.loaded_rdev then
   return
 end
@@ -15,20 +16,17 @@ end, {
   end,
 })
 
-local handlers = {} ---@type table<string, lsp.Handler>
-for _, name in ipairs({
-  'runStarted', 'output', 'outputGap', 'runFinished', 'runStale', 'connection', 'tasksChanged',
-}) do
-  handlers['rdev/' .. name] = function(_, params)
-    require('rdev.handlers')[name](params)
-  end
+if vim.g.rdev_enable == false then
+  require('rdev.lsp').configure() -- the user enables it
+  return
 end
 
-vim.lsp.config('rdev', {
-  -- says that this client understands the rdev/* notifications
-  capabilities = { experimental = { rdev = { version = 1 } } },
-  handlers = handlers,
+vim.api.nvim_create_autocmd('FileType', {
+  group = vim.api.nvim_create_augroup('rdev', {}),
+  callback = function(event)
+    if vim.bo[event.buf].buftype == '' and vim.fs.root(event.buf, 'rdev.toml') then
+      vim.schedule(require('rdev.lsp').enable) -- starts the bridge for the buffers that are open by then
+      return true
+    end
+  end,
 })
-if vim.g.rdev_enable ~= false then
-  vim.lsp.enable('rdev')
-end

@@ -18,10 +18,8 @@ end
 --- Starts the bridge for the folder that this buffer belongs to, where no file of its has done so.
 ---@return vim.lsp.Client?
 local function start()
+  require('rdev.lsp').configure()
   local config = vim.lsp.config.rdev
-  if not config then
-    return nil
-  end
   local root = vim.fs.root(0, { 'rdev.toml', '.git' }) or vim.fn.getcwd()
   local id = vim.lsp.start(vim.tbl_extend('force', config, { name = 'rdev', root_dir = root }), { attach = false })
   return id and vim.lsp.get_client_by_id(id) or nil

@@ -19,8 +19,9 @@ function M.check()
     vim.health.error('Neovim 0.11 or later is needed')
     return
   end
-  local config = vim.lsp.config.rdev
-  local program = config and type(config.cmd) == 'table' and config.cmd[1] or 'rdev-bridge'
+  require('rdev.lsp').configure()
+  local command = vim.lsp.config.rdev.cmd
+  local program = type(command) == 'table' and command[1] or 'rdev-bridge'
   if vim.fn.executable(program) == 0 then
     vim.health.error(
       ('%q is not on PATH'):format(program),
