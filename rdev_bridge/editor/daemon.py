@@ -169,7 +169,8 @@ def capabilities_for(client: Client) -> dict[str, Any]:
         "positionEncoding": client.position_encoding,
         "textDocumentSync": {"openClose": True, "change": 0, "save": {"includeText": False}},
         "codeLensProvider": {"resolveProvider": False},
-        "codeActionProvider": {"codeActionKinds": [FIX_KIND, TASK_KIND]},
+        # LSP 3.17, "Code Action Request": options only for a client that knows literals
+        "codeActionProvider": {"codeActionKinds": [FIX_KIND, TASK_KIND]} if client.code_action_literals else True,
         "executeCommandProvider": {"commands": list(COMMANDS)},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
         "experimental": {"rdev": {"version": 1}},

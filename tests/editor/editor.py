@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lsprotocol import converters, types
 
+from tests.editor.declared import Declared
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -37,7 +39,7 @@ def framed(message: Any) -> bytes:
 
 
 class Editor:
-    """One `rdev-bridge lsp` and what came from it.
+    """One `rdev-bridge lsp` and what came from it; a message that uses what was not declared fails the test.
 
     `answers` says what this editor replies to the daemon's requests: a value, an exception to answer with an error, or
     `SILENCE`. Methods in `ignored` may stay unclaimed at the end; all else fails the test.
@@ -62,6 +64,8 @@ class Editor:
         self._waiting: deque[dict[str, Any]] = deque()
         self._methods: dict[int, str] = {}
         self.asked: list[dict[str, Any]] = []
+        self._declared = Declared({})
+        self._undeclared: list[str] = []
         self._may_read = threading.Event()
         if reading:
             self._may_read.set()
@@ -90,6 +94,8 @@ class Editor:
     def start(self, method: str, params: Any = None) -> int:
         number = next(self._ids)
         self._methods[number] = method
+        if method == "initialize":
+            self._declared = Declared(params if isinstance(params, dict) else {})
         self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         return number
 
@@ -215,6 +221,7 @@ class Editor:
         self._inbox.put(None)
         left = [message for message in self._waiting if message.get("method") not in self.ignored]
         assert not left, f"unclaimed: {left[:5]}"
+        assert not self._undeclared, f"more than this client declared: {self._undeclared[:5]}"
 
     def __enter__(self) -> Self:
         return self
@@ -257,6 +264,7 @@ class Editor:
     def _received(self, message: dict[str, Any]) -> None:
         method = message.get("method", self._methods.get(message.get("id", -1)))
         check_against_lsp(message, method)
+        self._undeclared += self._declared.complaints(message, method)
         if "method" in message and "id" in message:
             self.asked.append(message)
             answer = self.answers.get(message["method"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdev_bridge.editor.peer import Method, NoParams, Peer, Phase, Unanswered
@@ -130,6 +130,7 @@ messages = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=30), messages.map(lambda m: json.dumps(m).encode())), max_size=6))
 def test_no_message_breaks_the_peer(bodies: list[bytes]) -> None:
     async def scenario() -> None:
