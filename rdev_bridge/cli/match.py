@@ -37,20 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the problems on stdout, what came to nothing on stderr. Exits 0 however many there were."""
+    from rdev_bridge.problems.explain import Explainer
+
     matcher, locator = _matcher_of(args)
+    explainer = Explainer(matcher.definitions)
     found: Counter[str] = Counter()
-    misses = 0
-    number = 0
+    misses = number = 0
     slices = _slices(args.file)
-    lines = next(slices, None)
-    while lines is not None:
-        following = next(slices, None)
-        problems = matcher.feed(lines) + ([] if following is not None else matcher.finish())
+    lines = next(slices, [])
+    while lines or not number:
+        following = next(slices, [])
+        problems = matcher.feed(lines) + ([] if following else matcher.finish())
         for problem in problems:
             found[problem.severity.name.lower()] += 1
             print(_said(problem, locator))
-        misses += _explain(matcher, lines, number, problems, sys.maxsize if args.explain else _SHOWN_MISSES - misses)
+        ends = {problem.output_line + 1 for problem in problems}
+        for miss in explainer.feed(lines, ends, last=not following):
+            misses += 1
+            if args.explain or misses <= _SHOWN_MISSES:
+                print(f"line {miss.line}: {visible(miss.text[:200])}\n    no problem: {miss.reason}", file=sys.stderr)
         number += len(lines)
+        if not following:
+            break
         lines = following
     _conclude(found, number, misses, explained=args.explain)
     return 0
@@ -124,19 +132,6 @@ def _said(problem: Problem, locator: Locator | None) -> str:
         said += "\n(no file of this workspace: it stays in the output)"
     said = "\n".join([said, *(f"{one.path}:{one.line}: {one.message}" for one in problem.related)])
     return "\n    ".join(map(visible, said.split("\n")))
-
-
-def _explain(matcher: Matcher, lines: list[str], first: int, problems: list[Problem], most: int) -> int:
-    """Say what came to nothing, at most so many lines; how many there were."""
-    from rdev_bridge.problems.explain import near_misses
-
-    taken = {problem.output_line + 1 for problem in problems}
-    longest = max((len(one.patterns) for one in matcher.definitions), default=1)
-    taken |= {number - back for number in taken for back in range(longest)}
-    misses = near_misses(matcher.definitions, lines, taken, first + 1)
-    for miss in misses[: max(0, most)]:
-        print(f"line {miss.line}: {visible(miss.text[:200])}\n    no problem: {miss.reason}", file=sys.stderr)
-    return len(misses)
 
 
 def _conclude(found: Counter[str], lines: int, misses: int, *, explained: bool) -> None:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rdev_bridge.problems.block import Block
 from rdev_bridge.problems.regex import compile_js, compile_re2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rdev_bridge.problems.definition import Definition, Pattern
     from rdev_bridge.problems.regex import Regex
 
-_LOOKS_LIKE_A_PLACE = r"[^\s:(]*[./\\][^\s:(]*[:(]\d+|, line \d+"
+_LOOKS_LIKE_A_PROBLEM = r"[^\s:(|]*[./\\][^\s:(|]*[:(|]\d+|, line \d+|^\s*(?:fatal )?(?:error|warning)\b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +27,52 @@ class Miss:
     reason: str
 
 
-def near_misses(definitions: Sequence[Definition], lines: Sequence[str], taken: set[int], first: int = 1) -> list[Miss]:
-    """The lines that name a place, or that a pattern of several took, and that made no problem.
+class Explainer:
+    """One output in any portions: the lines that look like a problem, or that a pattern of several took, in vain."""
 
-    `taken` are the numbers of the lines that belong to problems; the first of `lines` has the number `first`.
-    """
-    misses = []
-    patterned = [one for one in definitions if one.patterns]
-    read = _read(definitions, lines, {number - first for number in taken})
-    for index, text in enumerate(lines):
-        if first + index in taken or index in read or not text.strip():
-            continue
-        stopped = [reason for one in patterned if (reason := _stopped(one.patterns, lines, index, first))]
+    def __init__(self, definitions: Sequence[Definition]) -> None:
+        self._patterned = [one for one in definitions if one.patterns and one.parser is None]
+        self._firsts = [one.patterns[0].regex for one in definitions if one.patterns]
+        self._readers: list[Any] = [one.parser() for one in definitions if one.parser is not None]
+        self._keep = max((len(one.patterns) for one in self._patterned), default=1) - 1
+        self._lines: list[str] = []  # those that may still begin a problem
+        self._taken: set[int] = set()
+        self._next = 1
+
+    def feed(self, lines: Sequence[str], ends: Collection[int], *, last: bool) -> Iterator[Miss]:
+        """`ends` are the numbers (from 1) of the lines that completed the problems found in these lines."""
+        self._taken.update(end - back for end in ends for back in range(self._keep + 1))
+        self._taken.update(number for number, line in enumerate(lines, self._next) if self._is_read(line))
+        self._next += len(lines)
+        self._lines += lines
+        first = self._next - len(self._lines)
+        settled = len(self._lines) if last else max(0, len(self._lines) - self._keep)
+        for index in range(settled):
+            if first + index not in self._taken and (reason := self._reason(index, first)):
+                yield Miss(first + index, self._lines[index], reason)
+        del self._lines[:settled]
+        self._taken = {number for number in self._taken if number >= first + settled}
+
+    def _is_read(self, line: str) -> bool:
+        """Whether a reader goes on after the line: it made something of it."""
+        for reader in self._readers:
+            for _ in reader.feed(Block([line])):
+                pass
+        return any(reader.awake for reader in self._readers)
+
+    def _reason(self, index: int, first: int) -> str | None:
+        text = self._lines[index]
+        stopped = [reason for one in self._patterned if (reason := _stopped(one.patterns, self._lines, index, first))]
         if stopped:
-            misses.append(Miss(first + index, text, "; ".join(stopped)))
-        elif compile_js(_LOOKS_LIKE_A_PLACE).match(text):
-            reasons = [_reason(one.patterns[0].regex, text) for one in patterned]
-            misses.append(Miss(first + index, text, max(reasons, default=(0, _asleep(definitions)))[1]))
-    return misses
+            return "; ".join(stopped)
+        if compile_js(_LOOKS_LIKE_A_PROBLEM).match(text) is None:
+            return None
+        reasons = [_reason(regex, text) for regex in self._firsts]
+        return max(reasons, default=(0, self._asleep()))[1]
 
-
-def _read(definitions: Sequence[Definition], lines: Sequence[str], taken: set[int]) -> set[int]:
-    """The indexes of lines that a reader took: what woke it, and from there (or from the last problem) to a problem."""
-    wakes = [compile_js(wake) for one in definitions if (wake := _wake(one)) is not None]
-    read, begun, before = set[int](), None, None
-    for index, text in enumerate(lines) if wakes else ():
-        if any(wake.match(text) is not None for wake in wakes):
-            read.add(index)
-            begun = index if begun is None else begun
-        if index in taken:
-            first = begun if begun is not None else index if before is None else before
-            read.update(range(first, index + 1))
-            begun, before = None, index
-    return read
-
-
-def _wake(definition: Definition) -> str | None:
-    """What wakes a definition's reader."""
-    return getattr(definition.parser(), "wake", None) if definition.parser else None
+    def _asleep(self) -> str:
+        wakes = "` or `".join(reader.wake for reader in self._readers)
+        return f"it stands outside of what the matcher reads, which begins with `{wakes}`"
 
 
 def _stopped(patterns: Sequence[Pattern], lines: Sequence[str], index: int, first: int) -> str | None:
@@ -99,8 +108,3 @@ def _reason(regex: Regex, text: str) -> tuple[int, str]:
 @lru_cache(maxsize=1024)
 def _beginning(regex: Regex, count: int) -> Any:
     return compile_re2("".join(piece for _, piece in regex.pieces[:count]), regex.source)
-
-
-def _asleep(definitions: Sequence[Definition]) -> str:
-    wakes = [wake for one in definitions if (wake := _wake(one))]
-    return f"it stands outside of what the matcher reads, which begins with `{'` or `'.join(wakes)}`"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Lookup = Callable[[str], tuple[Definition, ...]]
 
-_PROPERTIES = ("file", "location", "line", "column", "endLine", "endColumn", "severity", "code", "message")
+PROPERTIES = ("file", "location", "line", "column", "endLine", "endColumn", "severity", "code", "message")
 _APPLY_TO = {one.value.lower(): one for one in ApplyTo}
 _KINDS = {one.value: one for one in FileLocationKind}
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
@@ -110,7 +110,7 @@ def _patterns(value: object, lookup: Lookup) -> dict[str, Any]:
 
 
 def _pattern(item: Mapping[str, Any], where: tuple[str | int, ...], *, defaults: bool) -> Pattern:
-    groups = {name: item[name] for name in _PROPERTIES if _is_group(item.get(name))}
+    groups = {name: item[name] for name in PROPERTIES if _is_group(item.get(name))}
     if defaults:
         by_default = {"file": 1, "message": 0}
         if not groups.get("location") and str(item.get("kind", "")).lower() != "file":
