@@ -37,12 +37,12 @@ class IgnoreRules:
 
     def reload(self) -> None:
         """Forget what was read; it is read again when it is needed."""
-        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._patterns: dict[str, Patterns | None] = {}
         self._folders: dict[str, bool] = {self._folder: False}
         config = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
         self._own_file = f"{config}/git/ignore"
         general = [self._read(self.exclude_file) if self.exclude_file else None, self._read(self._own_file)]
-        self._general = [spec for spec in general if spec is not None]
+        self._general = [patterns for patterns in general if patterns is not None]
 
     @property
     def exclude_file(self) -> str | None:
@@ -76,57 +76,67 @@ class IgnoreRules:
 
     def _excludes(self, path: str, folder: str) -> bool:
         while True:
-            spec = self._spec(folder)
-            if spec is not None:
-                verdict = spec.check_file(matchable(path[len(folder) + 1 :])).include
+            patterns = self._patterns_of(folder)
+            if patterns is not None:
+                verdict = patterns.verdict(path[len(folder) + 1 :])
                 if verdict is not None:
                     return verdict
             if folder == self._top:
                 break
             folder = folder.rsplit("/", 1)[0]
-        below = matchable(path[len(self._top) + 1 :])
-        verdicts = (spec.check_file(below).include for spec in self._general)
+        below = path[len(self._top) + 1 :]
+        verdicts = (patterns.verdict(below) for patterns in self._general)
         return next((verdict for verdict in verdicts if verdict is not None), False)
 
-    def _spec(self, folder: str) -> GitIgnoreSpec | None:
-        if folder not in self._specs:
-            self._specs[folder] = self._read(f"{folder}/.gitignore")
-        return self._specs[folder]
+    def _patterns_of(self, folder: str) -> Patterns | None:
+        if folder not in self._patterns:
+            self._patterns[folder] = self._read(f"{folder}/.gitignore")
+        return self._patterns[folder]
 
     @staticmethod
-    def _read(path: str) -> GitIgnoreSpec | None:
+    def _read(path: str) -> Patterns | None:
         try:
             lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
         except OSError:
             return None
-        try:
-            return patterns(lines)
-        except ValueError:  # git passes over a line that it cannot read, so the others stay in force
-            return patterns(line for line in lines if _readable(line))
+        return Patterns(lines, pass_over=True)
 
 
-def patterns(lines: Iterable[str]) -> GitIgnoreSpec:
-    """Lines of a `.gitignore`, for names that went through `matchable`. Raises ValueError for one that is none."""
+class Patterns:
+    """Lines of a `.gitignore`, of which the last one that matches decides.
+
+    Raises ValueError for a line that is no pattern; with `pass_over` it is left out, as git does.
+    """
+
+    def __init__(self, lines: Iterable[str], *, pass_over: bool = False) -> None:
+        self._specs = _compiled([matchable(line) for line in lines], pass_over)
+
+    def verdict(self, name: str) -> bool | None:
+        """Whether `name` is taken (True) or left (False); None where no line speaks of it."""
+        name = matchable(name)
+        verdicts = (spec.check_file(name).include for spec in self._specs)
+        return next((verdict for verdict in verdicts if verdict is not None), None)
+
+
+def _compiled(lines: list[str], pass_over: bool) -> list[GitIgnoreSpec]:
+    """The last lines first. Thousands of them are more than one automaton may hold, so there are several then."""
     import re2
     from pathspec import GitIgnoreSpec  # imported when they are first needed
 
     try:
-        return GitIgnoreSpec.from_lines(map(matchable, lines), backend="re2")
-    except re2.error as error:
+        return [GitIgnoreSpec.from_lines(lines, backend="re2")]
+    except (ValueError, re2.error) as error:
+        if len(lines) > 1:
+            middle = len(lines) // 2
+            return _compiled(lines[middle:], pass_over) + _compiled(lines[:middle], pass_over)
+        if pass_over:
+            return []
         raise ValueError(str(error)) from None
 
 
 def matchable(name: str) -> str:
     """`name` for RE2, which takes UTF-8 alone: bytes that are none become characters that nobody uses."""
     return name if name.isascii() else name.translate(_NO_UTF8)
-
-
-def _readable(line: str) -> bool:
-    try:
-        patterns([line])
-    except ValueError:
-        return False
-    return True
 
 
 def _repository(folder: str) -> str | None:

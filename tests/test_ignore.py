@@ -74,6 +74,16 @@ def test_no_pattern_can_hold_anybody_up(tmp_path: Path) -> None:
     assert rules.file_ignored(f"{tmp_path}/{'a' * 250}b")
 
 
+def test_thousands_of_lines(tmp_path: Path) -> None:
+    lines = [f"dir{number}/**/*.{number}x" for number in range(6000)]
+    write(tmp_path / ".gitignore", "\n".join(["*.keep", *lines, "[", "!dir5999/a.5999x"]))
+    rules = IgnoreRules(str(tmp_path))
+    assert rules.file_ignored(f"{tmp_path}/x.keep")
+    assert rules.file_ignored(f"{tmp_path}/dir1/x/y.1x")
+    assert rules.file_ignored(f"{tmp_path}/dir5999/b.5999x")
+    assert not rules.file_ignored(f"{tmp_path}/dir5999/a.5999x")
+
+
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_bytes(b"*.o\nd\xff*\n")
     rules = IgnoreRules(str(tmp_path))

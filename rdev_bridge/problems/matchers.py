@@ -31,7 +31,12 @@ def resolve(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]) -
     found: list[Definition] = []
     for index, item in enumerate(items):
         try:
-            found += named(item) if isinstance(item, str) else matcher_from_vscode(item, named)
+            if isinstance(item, str):
+                found += named(item)
+            elif isinstance(item, Mapping):
+                found += matcher_from_vscode(item, named)
+            else:
+                raise MatcherError("must be a name or a VS Code problemMatcher object")
         except MatcherError as error:
             raise error.under("problem_matcher", *([index] if len(items) > 1 else [])) from None
     return Matcher(found)

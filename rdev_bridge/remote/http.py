@@ -43,7 +43,12 @@ def checked_origin(url: str, *, allow_http: bool) -> httpx.URL:
             f"Use https, or set allow_http = true for this server in your own config.toml",
             key="url",
         )
-    return httpx.URL(url.rstrip("/"))
+    try:
+        origin = httpx.URL(url.rstrip("/"))
+        assert origin.host
+    except (httpx.InvalidURL, UnicodeError):  # a name that looks like an international one and is none
+        raise SettingsError(f"{_shown(url)!r} has no host that can be looked up", key="url") from None
+    return origin
 
 
 def is_loopback(host: str) -> bool:

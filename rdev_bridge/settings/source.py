@@ -62,7 +62,7 @@ class Source:
         except tomllib.TOMLDecodeError as error:
             problem = str(error)
             place = _PLACE.search(problem)
-            line, column = (int(place[1]), int(place[2])) if place else (max(1, len(text.splitlines())), None)
+            line, column = (int(place[1]), int(place[2])) if place else (text.removesuffix("\n").count("\n") + 1, None)
             problem = problem.replace("(at end of document)", "(at the end of the file)")
             problem = f"not valid TOML: {problem[: place.start()].rstrip() if place else problem}"
             raise SettingsError(problem, path=path, line=line, column=column) from None

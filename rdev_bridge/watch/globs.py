@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rdev_bridge import ignore
 from rdev_bridge.errors import UsageError
+from rdev_bridge.ignore import Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,11 +33,11 @@ def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
 def _spec(lines: list[str]) -> Callable[[str], bool]:
     for line in lines:
         try:
-            ignore.patterns([line])
+            Patterns([line])
         except ValueError as error:
             raise UsageError(f"{line!r} is no pattern that can be watched: {error}") from error
-    spec = ignore.patterns(lines)
-    return lambda path: spec.match_file(ignore.matchable(path))
+    patterns = Patterns(lines)
+    return lambda path: patterns.verdict(path) is True
 
 
 def _checked(pattern: str) -> list[str]:

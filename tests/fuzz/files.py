@@ -21,6 +21,7 @@ from rdev_bridge.editor.sanitize import clean, clean_lines, plain
 from rdev_bridge.errors import SettingsError, UsageError
 from rdev_bridge.problems import builtin, matchers
 from rdev_bridge.problems.ansi import Cleaner
+from rdev_bridge.remote.http import checked_origin
 from rdev_bridge.settings import Source, workspace_from
 from rdev_bridge.settings.user import user_from
 from rdev_bridge.watch.globs import compile_globs
@@ -125,7 +126,8 @@ def urls(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     try:
         url = check_url(text)
-    except ValueError:
+        checked_origin(url, allow_http=True)
+    except (ValueError, SettingsError):
         return
     parts, sent = urlsplit(url), httpx.URL(url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
@@ -156,7 +158,7 @@ def file_patterns(data: bytes) -> None:
         lines = ["*", line] if pattern.startswith("!") else [line]
         slow = GitIgnoreSpec.from_lines(lines, backend="simple")
         assert bool(matches(name)) is bool(slow.match_file(name))
-        assert bool(ignore.patterns(lines).match_file(name)) is bool(slow.match_file(name))
+        assert ignore.Patterns(lines).verdict(name) is slow.check_file(name).include
 
 
 def shell_texts(data: bytes) -> None:

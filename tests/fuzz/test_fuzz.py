@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
 
+FOUND = Path(__file__).parent / "found"
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(QUICK, max_examples=1000, phases=[Phase.reuse, Phase.generate, Phase.shrink])
+LONG = settings(QUICK, max_examples=400, phases=[Phase.reuse, Phase.generate, Phase.shrink])
 
 
 def fuzz(name: str, profile: settings) -> None:
@@ -33,6 +36,11 @@ def test_a_sample(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_for_longer(name: str) -> None:
     fuzz(name, LONG)
+
+
+@pytest.mark.parametrize("found", sorted(FOUND.glob("*/*")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_was_found_once_is_not_found_again(found: Path) -> None:
+    TARGETS[found.parent.name].check(found.read_bytes())
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -248,6 +248,7 @@ async def test_a_cookie_is_not_kept() -> None:
         ("", "no http or https"),
         ("https://", "no http or https"),
         ("https://host:99999", "no http or https"),
+        ("https://xn--p", "no host that can be looked up"),
         ("https://user:SECRET@example.com", "neither a user name nor a query"),
         ("https://example.com?key=SECRET", "neither a user name nor a query"),
     ],

@@ -84,6 +84,7 @@ def test_every_key_arrives() -> None:
         ("x = ", 1, "not valid TOML"),
         ("a = 1\n\n[tasks", 3, "not valid TOML"),
         ("\n[tasks.a]\ncommand = '''x", 3, "not valid TOML"),
+        ("\n[tasks.a]\ncommand = '''x\u2028\x85", 3, "not valid TOML"),
         (b"# \xff", 1, "is not UTF-8"),
         (b"#\n#\xff", 2, "is not UTF-8"),
         ("x = " + "[" * 5000, 1, "nested too deeply"),
