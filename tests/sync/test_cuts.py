@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -128,50 +129,60 @@ async def test_server_killed_at_hundreds_of_points(pushed_by: Pushed) -> None:
     await server_killed(pushed_by, 60, seed=2)
 
 
-BRIDGE = """
-import asyncio, sys
+BRIDGES = """
+import asyncio, os, sys
 from pathlib import Path
 from tests.support.localshell import LocalShell
 from tests.sync.conftest import Pushed
 here, there = map(Path, sys.argv[1:])
-print("ready", flush=True)
-sys.stdin.readline()
-asyncio.run(Pushed(here, there, LocalShell(here.parent)).push())
+for _ in iter(sys.stdin.readline, ""):
+    child = os.fork()
+    if not child:
+        try:
+            asyncio.run(Pushed(here, there, LocalShell(here.parent)).push())
+        finally:
+            os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("over", flush=True)
 """
+"""A bridge for each line that it reads, as a process of its own that has nothing left to import."""
 
 
 async def bridge_killed(pushed: Pushed, rounds: int, seed: int) -> None:
     chance = random.Random(seed)
     versioned(pushed, 0)
     await pushed.push()
-    ended = 0
+    cut = 0
+    bridges = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        BRIDGES,
+        str(pushed.here),
+        str(pushed.there),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert bridges.stdin is not None
+    assert bridges.stdout is not None
     with Readers(pushed.there) as readers:
         for number in range(1, rounds + 1):
             versioned(pushed, number)
-            bridge = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                BRIDGE,
-                str(pushed.here),
-                str(pushed.there),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            assert bridge.stdin is not None
-            assert bridge.stdout is not None
-            await bridge.stdout.readline()
-            bridge.stdin.write(b"\n")
+            bridges.stdin.write(b"\n")
+            pid = int(await bridges.stdout.readline())
             try:
-                async with asyncio.timeout(chance.uniform(0, 0.25)):
-                    await bridge.wait()
-                    ended += 1
+                async with asyncio.timeout(chance.uniform(0, 0.15)):
+                    await bridges.stdout.readline()
             except TimeoutError:
-                bridge.kill()
-            await bridge.communicate()
+                os.kill(pid, signal.SIGKILL)
+                cut += 1
+                await bridges.stdout.readline()
+        bridges.stdin.close()
+        await bridges.wait()
     await settle(pushed)
     assert readers.torn == []
-    assert ended < rounds, "no push was cut at all"
+    assert cut > rounds / 4, "few pushes were cut at all"
 
 
 async def test_bridge_killed_at_many_points(pushed: Pushed) -> None:
