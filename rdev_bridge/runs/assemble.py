@@ -48,7 +48,7 @@ class Assembler:
 
     def feed(self, pieces: Sequence[Chunk]) -> Sequence[Chunk]:
         """The whole lines that `pieces` bring; the very same object where every line came whole."""
-        if not self._growing and all(chunk.ended for chunk in pieces):
+        if not self._growing and all(chunk.ended and self._fits(chunk.lines) for chunk in pieces):
             lines = pieces
         else:
             lines = [whole for chunk in pieces if (whole := self._take(chunk)).lines]
@@ -66,19 +66,29 @@ class Assembler:
         """What has come so far of lines in the middle."""
         return [Chunk(stream, [growing.text()], ended=False) for stream, growing in self._growing.items()]
 
+    def _fits(self, lines: list[str]) -> bool:
+        return max(map(len, lines), default=0) <= self._cap_chars
+
+    def _cut(self, line: str) -> str:
+        growing = _Growing()
+        growing.add(line, self._cap_chars)
+        return growing.text()
+
     def _take(self, chunk: Chunk) -> Chunk:
-        lines = chunk.lines
+        lines, grown = chunk.lines, []
         if lines and (growing := self._growing.get(chunk.stream)) is not None:
             growing.add(lines[0], self._cap_chars)
             if len(lines) == 1 and not chunk.ended:
                 return Chunk(chunk.stream, [])
             del self._growing[chunk.stream]
-            lines = [growing.text(), *lines[1:]]
+            lines, grown = lines[1:], [growing.text()]
         if lines and not chunk.ended:
             growing = self._growing[chunk.stream] = _Growing()
             growing.add(lines[-1], self._cap_chars)
             lines = lines[:-1]
-        return Chunk(chunk.stream, lines)
+        if not self._fits(lines):
+            lines = [self._cut(line) for line in lines]
+        return Chunk(chunk.stream, [*grown, *lines] if grown else lines)
 
 
 def without_first(chunks: Sequence[Chunk], count: int) -> list[Chunk]:

@@ -48,6 +48,9 @@ def test_a_line_without_bounds_is_cut_and_says_so() -> None:
     assembler = Assembler(cap_chars=5)
     assembler.feed([Chunk(OUT, ["abc"], ended=False), Chunk(OUT, ["defg"], ended=False)])
     assert told(assembler.feed([Chunk(OUT, ["h", "next"])])) == [(OUT, "abcde … [3 more characters]"), (OUT, "next")]
+    whole = [Chunk(OUT, ["short", "much longer"]), Chunk(OUT, ["x", "begun and"], ended=False)]
+    assert told(assembler.feed(whole)) == [(OUT, "short"), (OUT, "much  … [6 more characters]"), (OUT, "x")]
+    assert told(assembler.feed([Chunk(OUT, [" ended", "y"])])) == [(OUT, "begun … [10 more characters]"), (OUT, "y")]
 
 
 @given(

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.editor.editor import Editor
 from tests.faults.proxy import FaultProxy
@@ -47,13 +47,21 @@ class Amount:
 class Server:
     """A real `rdev-bridge serve` that can be killed and started again at the same port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *limits: str) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder, self.port, self.kills = folder, 0, 0
         self.project = ""
+        self._limits = [word for limit in ("heartbeat_s=0.3", *limits) for word in ("--limit", limit)]
         self._start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _start(self) -> None:
-        argv = [sys.executable, "-m", "rdev_bridge", "serve", "--port", str(self.port), "--limit", "heartbeat_s=0.3"]
+        argv = [sys.executable, "-m", "rdev_bridge", "serve", "--port", str(self.port), *self._limits]
         argv += ["--state-dir", str(self.folder.parent / f"{self.folder.name}-state"), str(self.folder)]
         environ = {**os.environ, "RDEV_API_KEY": KEY}
         self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)

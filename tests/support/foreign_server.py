@@ -99,6 +99,11 @@ class ForeignServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for command in self.commands.values():
+            if command.process is not None:
+                await command.process.wait()
+                command.process._transport.close()  # type: ignore[attr-defined] # a grandchild may hold the pipes
+        await asyncio.sleep(0)
         await self._server.wait_closed()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
