@@ -36,8 +36,9 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
     def add(self, draft: Draft) -> None:
-        """One more, unless its command is there; a name that is taken gets its origin's in front."""
-        if any((known.command, known.cwd) == (draft.command, draft.cwd) for known in self.drafts):
+        """One more, unless another file had its command; a name that is taken gets its origin's in front."""
+        others = (known for known in self.drafts if known.origin != draft.origin)
+        if any((known.command, known.cwd) == (draft.command, draft.cwd) for known in others):
             return
         taken = {known.name for known in self.drafts}
         if draft.name in taken:

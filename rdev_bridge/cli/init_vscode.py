@@ -12,7 +12,7 @@ from rdev_bridge.core.variables import NAMES, expand
 from rdev_bridge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rdev_bridge.cli.init_draft import Findings
@@ -24,6 +24,18 @@ _SAME_FOLDER = re.compile(r"\$\{(?:workspaceRoot|cwd|fileWorkspaceFolder)\}")
 _OF_THE_SHELL = re.compile(r"\$\{env:([A-Za-z_]\w*)\}")
 _PROBE = {name: ("x",) if name == "changedFiles" else "x" for name in NAMES}
 _ORIGIN = ".vscode/tasks.json"
+_INPUT = re.compile(r"\$\{input:([^}]*)\}")
+_ONLY_VSCODES = re.compile(
+    r"\$\{(?:(?:input|config|command|extensionInstallFolder):[^}]*|lineNumber|columnNumber|selectedText|execPath)\}"
+)
+# What tasks of these extensions run: the task's own key, and what stands before it.
+_OF_EXTENSIONS = {
+    "cargo": ("command", "cargo "),
+    "go": ("command", "go "),
+    "gulp": ("task", "npx gulp "),
+    "grunt": ("task", "npx grunt "),
+    "jake": ("task", "npx jake "),
+}
 
 
 class _CannotTakeError(Exception):
@@ -73,8 +85,15 @@ def _draft(label: str, task: Any, document: Mapping[str, Any], findings: Finding
     if not isinstance(task, dict):
         raise _CannotTakeError("it is no object")
     merged = _merged(document, task)
-    command = _portable(_command(merged))
+    command, answers = _with_inputs(_command(merged), document)
+    command = _portable(command)
+    if "\0" in command:
+        raise _CannotTakeError("its command holds a NUL character")
+    if strange := _ONLY_VSCODES.search(command):
+        raise _CannotTakeError(f"it uses {strange[0]}, which only VS Code can fill in")
     expand(command, _PROBE)
+    for name, answer in answers.items():
+        findings.notes.append(f"{_ORIGIN}: {label!r} asked for {name!r}; here it is its default, {answer!r}")
     options = _dict(merged.get("options"))
     if isinstance(options.get("shell"), dict):
         findings.notes.append(f"{_ORIGIN}: {label!r} names a shell of its own; the server runs it with sh")
@@ -91,7 +110,7 @@ def _draft(label: str, task: Any, document: Mapping[str, Any], findings: Finding
         group=_group(merged.get("group")),
         cwd=_cwd(options.get("cwd") or (merged.get("path") if merged.get("type") == "npm" else None)),
         env=_env(label, options.get("env"), findings),
-        depends_on=_depends_on(label, merged.get("dependsOn"), findings),
+        depends_on=_depends_on(label, merged.get("dependsOn"), document, findings),
         problem_matcher=_matchers(label, merged.get("problemMatcher"), findings),
     )
 
@@ -120,12 +139,17 @@ def _command(task: Mapping[str, Any]) -> str:
     if kind == "typescript":
         watch = " --watch" if task.get("option") == "watch" else ""
         return f"npx tsc -p {shlex.quote(_text(task.get('tsconfig')) or 'tsconfig.json')}{watch}"
+    if isinstance(kind, str) and kind in _OF_EXTENSIONS:
+        key, before = _OF_EXTENSIONS[kind]
+        what = _text(task.get(key))
+        if what is None:
+            raise _CannotTakeError(f"it names no {key}")
+        return before + " ".join([_quoted(what), *_words(task, _quoted)])
     if kind not in ("shell", "process", "cppbuild"):
         raise _CannotTakeError(f"tasks of type {kind!r} belong to an extension; write its command")
     first = task.get("command")
     program = first.get("value") if isinstance(first, dict) else first
-    args = task.get("args")
-    words = [_word(arg) for arg in args] if isinstance(args, list) else []
+    words = _words(task, _as_shell_would if kind == "shell" else _quoted)
     if isinstance(program, list):
         program = " ".join(map(str, program))
     if not isinstance(program, str) or not program.strip():
@@ -137,14 +161,38 @@ def _command(task: Mapping[str, Any]) -> str:
     return " ".join([_quoted(program), *words])
 
 
-def _word(arg: Any) -> str:
-    """One argument, quoted as VS Code would: a plain text only where it must be, strong and escape always."""
+def _words(task: Mapping[str, Any], quoted: Callable[[str], str]) -> list[str]:
+    """The arguments; `quoted` writes those that are a plain text, the others say themselves how."""
+    args = task.get("args")
+    return [_word(arg, quoted) for arg in args] if isinstance(args, list) else []
+
+
+def _word(arg: Any, quoted: Callable[[str], str]) -> str:
     if isinstance(arg, dict):
         value = arg.get("value")
         text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
         return f'"{text}"' if arg.get("quoting") == "weak" and '"' not in text else _quoted(text)
-    text = str(arg)
-    return _quoted(text) if re.search(r"[\s\"'();&|<>*?]", text) or not text else text
+    return quoted(str(arg))
+
+
+def _as_shell_would(text: str) -> str:
+    """As VS Code writes a plain argument of a `shell` task: quoted only where a blank stands outside of quotes."""
+    bare = re.sub(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", "", text, flags=re.DOTALL)
+    return _quoted(text) if not text or re.search(r"[\s'\"]", bare) else text
+
+
+def _with_inputs(command: str, document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """`command` with the defaults of what VS Code would have asked for, and these by name."""
+    inputs = document.get("inputs")
+    defaults = {
+        one["id"]: one["default"]
+        for one in (inputs if isinstance(inputs, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("id"), str) and isinstance(one.get("default"), str)
+    }
+    used = {name: defaults[name] for name in _INPUT.findall(command) if name in defaults}
+    for name, default in used.items():
+        command = command.replace(f"${{input:{name}}}", shlex.quote(default))
+    return command, used
 
 
 def _quoted(text: str) -> str:
@@ -176,7 +224,12 @@ def _env(label: str, value: Any, findings: Findings) -> dict[str, str]:
         if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and isinstance(content, str) and "${env:" not in content:
             taken[name] = _SAME_FOLDER.sub("${workspaceFolder}", content).replace("\0", "")
         else:
-            findings.notes.append(f"{_ORIGIN}: {label!r}: the environment variable {name} was left out")
+            why = "its name is none for a shell"
+            if not isinstance(content, str):
+                why = "it is no text"
+            elif "${env:" in content:
+                why = f"{content!r} reads the environment that VS Code runs in"
+            findings.notes.append(f"{_ORIGIN}: {label!r}: the environment variable {name} was left out: {why}")
     return taken
 
 
@@ -185,14 +238,26 @@ def _group(value: Any) -> str | None:
     return kind if kind in ("build", "test") else None
 
 
-def _depends_on(label: str, value: Any, findings: Findings) -> list[str]:
+def _depends_on(label: str, value: Any, document: Mapping[str, Any], findings: Findings) -> list[str]:
     names = []
     for item in value if isinstance(value, list) else [] if value is None else [value]:
-        if isinstance(item, str):
-            names.append(item)
+        name = item if isinstance(item, str) else _named_by(item, document)
+        if name is not None:
+            names.append(name)
         else:
             findings.notes.append(f"{_ORIGIN}: {label!r} depends on a task of an extension, which was left out")
     return list(dict.fromkeys(names))
+
+
+def _named_by(wanted: Any, document: Mapping[str, Any]) -> str | None:
+    """The name of this file's task that is all that `wanted` says (`{"type": "npm", "script": "x"}`)."""
+    if not isinstance(wanted, dict) or "type" not in wanted:
+        return None
+    numbered = enumerate(document["tasks"])
+    alike = (
+        _name(task, number) for number, task in numbered if isinstance(task, dict) and wanted.items() <= task.items()
+    )
+    return next(alike, None)
 
 
 def _check_dependencies(drafts: list[Draft], findings: Findings) -> None:

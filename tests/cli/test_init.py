@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from rdev_bridge.model import Task
     from tests.cli.bridge import Bridge
 
 
@@ -158,7 +159,7 @@ TASKS_JSON = r"""
     {"label": "os", "command": "dir", "windows": {"command": "dir"}, "linux": {"command": "ls ${env:HOME}"}},
     {"label": "ask", "command": "echo ${input:x}"},
     {"label": "both", "dependsOn": ["Build all", "proc", "gone"], "dependsOrder": "sequence"},
-    {"type": "gulp", "task": "x"},
+    {"type": "docker-build", "label": "gulp"},
     {"type": "npm", "script": "lint", "path": "web", "problemMatcher": "$eslint-stylish"},
     {"type": "typescript", "tsconfig": "a b.json", "option": "watch", "problemMatcher": "$tsc-watch"},
     {"label": "loop a", "command": "x", "dependsOn": "loop b"},
@@ -202,6 +203,75 @@ def test_vscode(tmp_path: Path) -> None:
         "object",
     ):
         assert word in told
+
+
+def taken_over(folder: Path, tasks: object, **more: object) -> tuple[dict[str, Task], str]:
+    """The tasks as they are read from what `init` writes of this tasks.json, and its notes."""
+    (folder / ".vscode").mkdir()
+    (folder / ".vscode/tasks.json").write_text(json.dumps({"tasks": tasks, **more}))
+    findings = Findings()
+    take_over(folder, findings)
+    written = Source.parse(folder / "rdev.toml", document(findings.drafts).encode())
+    return dict(workspace_from(folder, written).tasks), "\n".join(findings.notes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "words"),
+    [
+        (
+            "shell",
+            ["plain", "a b", "it's", "'q u'", "*.py", "$(date)", "a\\ b", ""],
+            "plain 'a b' 'it'\"'\"'s' 'q u' *.py $(date) a\\ b ''",
+        ),
+        ("process", ["a b", "*.py", "$(date)", "$HOME"], "'a b' '*.py' '$(date)' '$HOME'"),
+        ("shell", [{"value": "x y", "quoting": "escape"}], "'x y'"),
+        (
+            "shell",
+            [{"value": "x y", "quoting": "strong"}, {"value": "$HOME z", "quoting": "weak"}],
+            "'x y' \"$HOME z\"",
+        ),
+        ("shell", ["${file}", "-o", "${fileDirname}/a b"], "${file} -o ${fileDirname}'/a b'"),
+    ],
+)
+def test_arguments_are_quoted_as_vscode_does(tmp_path: Path, kind: str, args: list[object], words: str) -> None:
+    tasks, _ = taken_over(tmp_path, [{"label": "t", "type": kind, "command": "p", "args": args}])
+    assert tasks["t"].command == f"p {words}"
+
+
+@pytest.mark.parametrize(
+    ("task", "command"),
+    [
+        ({"type": "cargo", "command": "test", "args": ["--", "a b"]}, "cargo test -- 'a b'"),
+        ({"type": "go", "command": "build", "args": ["${fileDirname}"]}, "go build ${fileDirname}"),
+        ({"type": "gulp", "task": "compile"}, "npx gulp compile"),
+        ({"type": "npm", "script": "a b", "path": "ui/"}, "npm run 'a b'"),
+    ],
+)
+def test_tasks_of_extensions_that_run_a_program_we_know(tmp_path: Path, task: dict[str, object], command: str) -> None:
+    tasks, notes = taken_over(tmp_path, [task | {"label": "t"}])
+    assert (tasks["t"].command, notes) == (command, "")
+
+
+def test_what_vscode_would_ask_for_is_its_default(tmp_path: Path) -> None:
+    where = {"id": "where", "type": "promptString", "default": "a b"}
+    asked = [where, {"id": "who", "type": "pickString", "options": []}]
+    commands = {"one": "go ${input:where}", "two": "go ${input:where} ${input:who}", "three": "x ${config:a.b}"}
+    listed = [{"label": label, "command": command} for label, command in commands.items()]
+    tasks, notes = taken_over(tmp_path, listed, inputs=asked)
+    assert {name: task.command for name, task in tasks.items()} == {"one": "go 'a b'"}
+    assert notes.splitlines() == [
+        ".vscode/tasks.json: 'one' asked for 'where'; here it is its default, 'a b'",
+        ".vscode/tasks.json: 'two' was left out: it uses ${input:who}, which only VS Code can fill in",
+        ".vscode/tasks.json: 'three' was left out: it uses ${config:a.b}, which only VS Code can fill in",
+    ]
+
+
+def test_two_tasks_of_one_command_are_two(tmp_path: Path) -> None:
+    npm = {"type": "npm", "script": "build"}
+    listed = [npm, {"label": "a", "dependsOn": npm}, {"label": "b", "dependsOn": ["a"]}]
+    tasks, notes = taken_over(tmp_path, listed)
+    assert {name: task.depends_on for name, task in tasks.items()} == {"build": (), "a": ("build",), "b": ("a",)}
+    assert notes == ""
 
 
 def test_a_circle_is_cut_and_told(tmp_path: Path) -> None:
