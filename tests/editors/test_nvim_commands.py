@@ -146,9 +146,20 @@ def test_cancel_means_dead_and_the_statusline_tells_all_of_it(folder: Path, neov
     pid = pid_in(folder)
     neovim.wait(f"{statusline}:match('^rdev: slow %d+s$')")
     assert neovim.wait(f"{statusline}:match('^rdev: slow [1-9]s$')")
+    neovim.lua(
+        """
+        local runs = require('rdev.runs')
+        local cancelling = runs.cancelling
+        runs.cancelling = function(...)
+          cancelling(...)
+          _G.seen = runs.summary()
+        end
+        """
+    )
     neovim.command("Rdev cancel")
     assert neovim.finished()[0]["outcome"] == "cancelled"
     assert is_dead(pid)
+    assert neovim.lua("return _G.seen") == "rdev: slow cancelling"
     assert neovim.lua(f"return {statusline}") == "rdev: slow cancelled"
     neovim.command("Rdev cancel")
     neovim.told("nothing is running")

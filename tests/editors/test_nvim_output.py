@@ -130,8 +130,8 @@ def test_a_flood_leaves_neovim_responsive_and_its_buffer_bounded(tmp_path: Path,
             assert sum(trips) < 90
         trips.sort()
         assert len(trips) > 20
-        assert trips[-1] < 1.0, "Neovim stood still"
-        assert trips[int(len(trips) * 0.95)] < 0.2
+        assert trips[-1] < 2.0, "Neovim stood still"
+        assert trips[int(len(trips) * 0.95)] < 0.3
         lines = neovim.lines("rdev://flood")
         assert len(lines) == 20000
         if "seq" in command:

@@ -91,10 +91,16 @@ end
 ---@param run_id? string
 function M.cancel(run_id)
   if run_id then
-    return client.request('rdev/cancel', { runId = run_id })
+    return client.request('rdev/cancel', { runId = run_id }, function(result)
+      if result.accepted then
+        runs.cancelling(run_id)
+      end
+    end)
   end
   client.request('workspace/executeCommand', { command = 'rdev.cancel', arguments = {} }, function(result)
-    if not result.accepted then
+    if result.accepted then
+      runs.cancelling()
+    else
       client.notify('nothing is running')
     end
   end)

@@ -108,7 +108,7 @@ local function draw(screen)
     screen.waiting = {} -- the user closed it
   end
   if #screen.waiting > 0 then
-    return schedule(screen, 1)
+    return schedule(screen, screen.done and 1 or GATHER_MS)
   end
   local done = screen.done
   if done then

@@ -5,6 +5,7 @@ local M = {}
 ---@field run rdev.Run
 ---@field trigger rdev.Trigger
 ---@field began_ms number
+---@field cancelling? boolean asked to end; it ends once the command is dead and its output is here
 
 ---@type rdev.Active[] those that have not ended, oldest first
 local active = {}
@@ -33,6 +34,16 @@ function M.finished(run)
   last = run
   M.redraw()
   return trigger
+end
+
+--- A cancel was accepted: of one run, or of all that this editor asked for.
+---@param run_id? string
+function M.cancelling(run_id)
+  for _, record in ipairs(active) do
+    local is_meant = record.run.runId == run_id or (not run_id and record.trigger.kind ~= 'attach')
+    record.cancelling = record.cancelling or is_meant
+  end
+  M.redraw()
 end
 
 ---@param run rdev.Run
@@ -94,7 +105,8 @@ function M.summary()
   if first then
     local seconds = math.floor((vim.uv.now() - first.began_ms) / 1000)
     local more = #active > 1 and (' +%d'):format(#active - 1) or ''
-    return ('rdev: %s %ds%s'):format(M.label(first.run), seconds, more)
+    local doing = first.cancelling and 'cancelling' or seconds .. 's'
+    return ('rdev: %s %s%s'):format(M.label(first.run), doing, more)
   end
   if not last then
     return ''
