@@ -152,8 +152,8 @@ runs where the files are: start it in an Emacs there"))))
           :capabilities
           (list :general '(:positionEncodings ["utf-32" "utf-16"])
                 :workspace '(:workspaceFolders t)
-                :textDocument '(:synchronization (:didSave t)
-                                :publishDiagnostics nil)
+                :textDocument (list :synchronization '(:didSave t)
+                                    :publishDiagnostics (make-hash-table))
                 :experimental '(:rdev (:version 1))))))
 
 (defun rdev-client--welcomed (client)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_lsp
 
 from tests.editor.editor import Editor
 
-RECORDED = sorted((Path(pytest_lsp.__file__).parent / "clients").glob("*.json"))
 PROGRESS = {"window": {"workDoneProgress": True}}
 
 
@@ -124,26 +121,3 @@ def test_a_flood_is_bounded_for_a_client_that_only_logs(workspace: Path) -> None
         assert "lines left out" in text
         assert "\n300000\n" in text
         editor.expect("window/showMessage")
-
-
-@pytest.mark.parametrize("recorded", RECORDED, ids=lambda path: path.stem)
-def test_with_the_recorded_capabilities_of_real_editors(workspace: Path, recorded: Path) -> None:
-    told = json.loads(recorded.read_text())
-    document = {"uri": (workspace / "rdev.toml").as_uri()}
-    start = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
-    ignored = ["window/logMessage", "window/showMessage", "$/progress"]
-    with Editor(workspace, ignored=ignored, answers={"window/showDocument": {"success": True}}) as editor:
-        editor.initialize(capabilities=told["capabilities"], clientInfo=told["clientInfo"])
-        lenses = editor.call("textDocument/codeLens", {"textDocument": document})
-        assert [lens["command"]["command"] for lens in lenses] == ["rdev.run", "rdev.watch"] * 3
-        context = {"diagnostics": []}
-        actions = editor.call("textDocument/codeAction", {"textDocument": document, "range": start, "context": context})
-        assert [action["title"] for action in actions] == ["Run hello", "Run fail", "Run wait"]
-        run_id = editor.call("workspace/executeCommand", lenses[2]["command"])["runId"]
-        if told["capabilities"].get("window", {}).get("workDoneProgress"):
-            value: dict[str, Any] = {}
-            while value.get("kind") != "end":
-                value = editor.expect("$/progress", token=f"rdev-{run_id}")["value"]
-            assert value["message"].startswith("failed with exit code 3")
-        assert "failed with exit code 3" in editor.expect("window/showMessage")["message"]
-        assert editor.execute("rdev.runs")["runs"][0]["exitCode"] == 3
