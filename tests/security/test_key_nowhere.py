@@ -20,7 +20,8 @@ import pytest
 from rdev_bridge import places
 from tests.cli.bridge import ROOT
 from tests.editor.editor import Editor
-from tests.faults.proxy import PASS, Fault, FaultProxy, Request, after_events
+from tests.faults.cuts import after_events
+from tests.faults.proxy import PASS, Fault, FaultProxy, Request
 from tests.support.foreign_server import ForeignServer
 
 if TYPE_CHECKING:
