@@ -104,7 +104,7 @@ def test_a_line_feed_inside_a_line_is_a_space(tmp_path: Path) -> None:
         sent = (
             "{ runId = vim.b[vim.fn.bufnr('rdev://test')].rdev_run_id, seq = 0, chunks = { { lines = { 'a\\nb' } } } }"
         )
-        neovim.lua(f"vim.lsp.config.rdev.handlers['rdev/output'](nil, {sent})")
+        neovim.lua(f"vim.lsp.config.rdev.handlers['rdev/output'](nil, {sent}, {{ client_id = 1 }})")
         neovim.wait_for_lines("rdev://test", lambda lines: lines[1:] == ["a b"])
         (tmp_path / "go").touch()
         neovim.finished()
@@ -172,6 +172,24 @@ def test_a_buffer_that_was_deleted_comes_back_with_the_next_run(tmp_path: Path) 
             assert not neovim.lua("return vim.bo[vim.fn.bufnr('rdev://test')].modifiable")
             neovim.command(f"call win_gotoid({WINDOW.format('test').replace('vim.fn.', '')})")
             neovim.command(f"{delete}!")
+
+
+def test_two_projects_each_with_a_bridge_of_its_own(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        tasks(tmp_path / name, **{name: "pwd; sleep 600"})
+    with Neovim(tmp_path, "one/rdev.toml") as neovim:
+        neovim.command("Rdev run one")
+        neovim.wait_for_lines("rdev://one", lambda lines: lines[1:] == [str(tmp_path / "one")])
+        neovim.command(f"edit {tmp_path}/two/rdev.toml")
+        neovim.wait("vim.lsp.get_clients({ name = 'rdev', bufnr = 0 })[1] ~= nil")
+        assert neovim.lua("return #vim.lsp.get_clients({ name = 'rdev' })") == 2
+        neovim.command("Rdev run two")
+        neovim.wait_for_lines("rdev://two", lambda lines: lines[1:] == [str(tmp_path / "two")])
+        for count, name in enumerate(["one", "two"], 1):
+            neovim.command(f"sbuffer rdev://{name}")
+            neovim.call("nvim_input", "<C-c>")
+            assert neovim.finished(count)[-1]["task"] == name
 
 
 def test_a_buffer_closed_while_its_run_goes_on_harms_nothing(tmp_path: Path) -> None:

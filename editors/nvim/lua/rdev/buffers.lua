@@ -44,8 +44,9 @@ end
 
 --- The buffer of the run's task; a second run of that task beside the first has its own.
 ---@param run rdev.Run
+---@param client_id integer
 ---@return integer
-function M.claim(run)
+function M.claim(run, client_id)
   local name = base_name(run)
   if writers[name] and writers[name] ~= run.runId then
     name = ('%s#%s'):format(name, run.runId)
@@ -53,6 +54,7 @@ function M.claim(run)
   writers[name] = run.runId
   local buffer = existing(name) or create(name)
   vim.b[buffer].rdev_run_id = run.runId
+  vim.b[buffer].rdev_client_id = client_id
   return buffer
 end
 

@@ -3,8 +3,14 @@ local M = {}
 
 local PATIENCE_MS, STEP_MS = 20000, 20
 
+--- The bridge of this buffer: of its file's project, or of the run whose output it holds; else any.
 ---@return vim.lsp.Client?
 function M.get()
+  local id = vim.b.rdev_client_id
+  local of_output = id and vim.lsp.get_client_by_id(id)
+  if of_output and not of_output:is_stopped() then
+    return of_output
+  end
   local here = vim.lsp.get_clients({ name = 'rdev', bufnr = 0 })[1]
   return here or vim.lsp.get_clients({ name = 'rdev' })[1]
 end

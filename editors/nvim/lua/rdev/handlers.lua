@@ -7,10 +7,11 @@ local runs = require('rdev.runs')
 local M = {}
 
 ---@param params rdev.RunStarted
-function M.runStarted(params)
+---@param client_id integer
+function M.runStarted(params, client_id)
   local run, kind = params.run, params.trigger.kind
   runs.started(run, params.trigger)
-  output.begin(run)
+  output.begin(run, client_id)
   if kind == 'attach' or (kind == 'request' and require('rdev').config.open_on_run) then
     buffers.show(run)
   end

@@ -14,8 +14,8 @@ function M.configure()
   configured = true
   local handlers = {} ---@type table<string, lsp.Handler>
   for _, name in ipairs(NOTIFICATIONS) do
-    handlers['rdev/' .. name] = function(_, params)
-      require('rdev.handlers')[name](params)
+    handlers['rdev/' .. name] = function(_, params, context)
+      require('rdev.handlers')[name](params, context.client_id)
     end
   end
   vim.lsp.config('rdev', {

@@ -148,8 +148,9 @@ local function add(screen, lines)
 end
 
 ---@param run rdev.Run
-function M.begin(run)
-  local buffer = buffers.claim(run)
+---@param client_id integer
+function M.begin(run, client_id)
+  local buffer = buffers.claim(run, client_id)
   local screen = { buffer = buffer, waiting = {}, restart = false, scheduled = false, style = {} }
   screens[run.runId] = screen
   modify(screen, function()
