@@ -7,6 +7,8 @@ Three ways over the same bytes, the fastest that can prove that it accounts for 
 3. anything else: the complete `Decoder`.
 
 The shape (where the id stands, which blanks are used) is taken from the first block at hand.
+
+A server of ours sends `lines` events instead, if it is asked to: all that it read at once, in one text.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Chunk, Stream
-from rdev_bridge.remote.events import Output, read_output, stream_named
+from rdev_bridge.remote.events import Output, Printed, read_output, stream_named
 from rdev_bridge.remote.sse import Decoder, SentEvent
 
 if TYPE_CHECKING:
@@ -90,11 +93,20 @@ class Other:
     numbered: bool
 
 
-class BulkDecoder:
-    """`Decoder`, and the payloads of `output` events on top."""
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A `lines` event: output of one stream, and one id for all of it."""
 
-    def __init__(self, last_event_id: str = "") -> None:
+    chunk: Chunk
+    id: str
+
+
+class BulkDecoder:
+    """`Decoder`, and the payloads of `output` events on top; with `knows_lines`, those of `lines` events too."""
+
+    def __init__(self, last_event_id: str = "", *, knows_lines: bool = False) -> None:
         self._decoder = Decoder(last_event_id)
+        self._knows_lines = knows_lines
         self._held = b""  # the start of a block whose end has not come yet; the decoder has not seen it
 
     @property
@@ -102,12 +114,12 @@ class BulkDecoder:
         """The reconnection time that the server asked for."""
         return self._decoder.retry_ms
 
-    def feed(self, data: bytes) -> list[Lines | Other]:
+    def feed(self, data: bytes) -> list[Lines | Text | Other]:
         """What `data` completed, in order. Raises StreamTooLargeError."""
-        made: list[Lines | Other] = []
+        made: list[Lines | Text | Other] = []
         if self._held:
             data, self._held = self._held + data, b""
-        if self._decoder.between_events:
+        if self._decoder.between_events and not self._knows_lines:
             end = data.rfind(b"\n\n") + 2
             if end > 1:
                 self._region(data[:end], made)
@@ -119,7 +131,7 @@ class BulkDecoder:
         self._completely(data, made)
         return made
 
-    def _region(self, region: bytes, made: list[Lines | Other]) -> None:
+    def _region(self, region: bytes, made: list[Lines | Text | Other]) -> None:
         """`region` starts a block and ends one. Where it is mixed, its halves are tried: most of them are pure."""
         lines = _at_once(region) if self._decoder.between_events else None
         if lines is not None:
@@ -137,8 +149,11 @@ class BulkDecoder:
         self._region(region[:middle], made)
         self._region(region[middle:], made)
 
-    def _completely(self, data: bytes, made: list[Lines | Other]) -> None:
+    def _completely(self, data: bytes, made: list[Lines | Text | Other]) -> None:
         for event in cast("list[SentEvent]", self._decoder.feed(data)):
+            if self._knows_lines and event.event == "lines" and event.numbered:
+                made.append(_text(event))
+                continue
             output = read_output(event.data) if event.event == "output" else None
             if output is None:
                 made.append(Other(event.event, event.data, event.id, event.numbered))
@@ -147,7 +162,20 @@ class BulkDecoder:
                 _append(made, Lines([output.line], [stream_named(output.stream)], [own_id], _ends([output])))
 
 
-def _append(made: list[Lines | Other], lines: Lines) -> None:
+def _text(event: SentEvent) -> Text:
+    """Raises RdevError where our own server does not keep its word."""
+    try:
+        found = _printed.decode(event.data)
+    except msgspec.DecodeError as error:
+        raise RdevError(f"the server sent output that cannot be read: {error}", reason="badAnswer") from None
+    lines = found.text.split("\n")
+    ended = not lines[-1]
+    if ended:
+        lines.pop()
+    return Text(Chunk(stream_named(found.stream), lines, ended), event.id)
+
+
+def _append(made: list[Lines | Text | Other], lines: Lines) -> None:
     if made and isinstance(made[-1], Lines):
         made[-1].extend(lines)
     else:
@@ -265,6 +293,7 @@ def _ids(shape: _Shape, first_id: str | None, found: list[str]) -> list[str]:
 
 
 _array = msgspec.json.Decoder(list[Output])
+_printed = msgspec.json.Decoder(Printed)
 
 
 def _ends(outputs: Sequence[Output]) -> set[int]:

@@ -20,6 +20,13 @@ class Output(msgspec.Struct):
     partial: bool = False
 
 
+class Printed(msgspec.Struct):
+    """`lines`: all that a server of ours read at once from one stream, line ends included."""
+
+    stream: str
+    text: str
+
+
 class Complete(msgspec.Struct):
     """`complete`: the exit code, and the duration where the server tells one."""
 

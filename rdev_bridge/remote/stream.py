@@ -13,7 +13,7 @@ from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, retry_after_s
 from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
-from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other
+from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other, Text
 from rdev_bridge.remote.events import UNKNOWN_COUNT, read_complete, read_error, read_missing
 from rdev_bridge.remote.http import is_untrusted, refuse_encoding, why
 from rdev_bridge.remote.items import (
@@ -110,7 +110,7 @@ class Follower:
             await response.aclose()
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        headers = [(b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store")]
+        headers = [(b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store"), (b"Rdev-Features", b"lines")]
         if self._resume.position:
             headers.append((b"Last-Event-ID", self._resume.position.encode("utf-8", "surrogatepass")))
         return headers
@@ -131,7 +131,8 @@ class Follower:
 
     async def _read(self, response: httpx.Response) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
         resume = self._resume
-        decoder = BulkDecoder(resume.position or "")
+        knows_lines = response.headers.get("rdev-features", "") == "lines"
+        decoder = BulkDecoder(resume.position or "", knows_lines=knows_lines)
         source = response.aiter_raw()
         reason = "the stream ended before the command did"
         while True:
@@ -154,9 +155,13 @@ class Follower:
             resume.server_retry_ms = decoder.retry_ms if decoder.retry_ms is not None else resume.server_retry_ms
         yield resume.broke(time.monotonic(), reason)
 
-    def _items_of(self, found: Lines | Other) -> Iterator[StreamItem]:
+    def _items_of(self, found: Lines | Text | Other) -> Iterator[StreamItem]:
         if isinstance(found, Lines):
             yield from self._output(found)
+            return
+        if isinstance(found, Text):
+            if self._resume.admit([found.id]).keep is None:
+                yield OutputArrived([found.chunk], found.id)
             return
         match found.event:
             case "output":

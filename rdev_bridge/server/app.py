@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rdev_bridge.server.commands import CannotStartError, KeyReusedError, NoSuchCommandError, TooManyRunningError
+from rdev_bridge.server.journal import Entry
 from rdev_bridge.server.stream import EventStream
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rdev_bridge.server.limits import Limits
     from rdev_bridge.server.security import Gate, Ticket, Tickets
 
-FEATURES = "cancel, idempotency"
+FEATURES = "cancel, idempotency, lines"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MOST_GRACE_MS = 60_000
 
@@ -103,7 +104,7 @@ class RdevServer:
         journal = self._journal(stream_id)
         seen = request.headers.get("last-event-id")
         entry = journal.entry(seen)
-        if seen and journal.ended and entry.missing == 0 and entry.offset == journal.end:
+        if seen and journal.ended and entry == Entry(journal.end):
             return Response(status_code=204)
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
@@ -119,6 +120,7 @@ class RdevServer:
             if ticket is not None:
                 self._tickets.closed(ticket, time.monotonic())
 
+        as_stored = "lines" in names_in(request.headers.get("rdev-features", ""))
         headers = [
             (b"content-type", b"text/event-stream"),
             (b"cache-control", b"no-store"),
@@ -128,7 +130,11 @@ class RdevServer:
         for name in self._tickets.dead_cookies(request.cookies, now_s):
             dropped = f"{name}=; Path=/projects/{self._project}/events; Max-Age=0; HttpOnly; SameSite=Strict"
             headers.append((b"set-cookie", dropped.encode()))
-        return EventStream(stream_id, journal, entry, limits=self._limits, headers=headers, on_close=closed)
+        if as_stored:
+            headers.append((b"rdev-features", b"lines"))
+        return EventStream(
+            stream_id, journal, entry, as_stored=as_stored, limits=self._limits, headers=headers, on_close=closed
+        )
 
     async def _cancel(self, request: Request) -> Response:
         self._check_caller(request)
@@ -194,6 +200,11 @@ class Guard:
         elif not self._gate.allows_page(request.headers):
             answer = _error(403, "a page of another origin may not use this server; see `serve --allow-origin`")
         await answer(scope, receive, send)
+
+
+def names_in(header: str) -> set[str]:
+    """A header's list of names."""
+    return {name.strip().lower() for name in header.split(",")}
 
 
 def command_of(body: bytes) -> str:

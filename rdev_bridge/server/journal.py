@@ -1,23 +1,24 @@
-"""One command's output on disk, as the very bytes that its streams send.
+"""One command's output on disk, as events that are ready to be sent (see `encode`).
 
 A journal is a folder of segment files `<offset>-<lines>.sse`: where in the stream the segment starts, and how many
-output events stand before it. An event's id is the offset of its end. The oldest segments go when the journal has
-grown past its bound; ids stay what they are.
+lines stand before it. The oldest segments go when the journal has grown past its bound; ids stay what they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rdev_bridge.server.encode import encode_last
+from rdev_bridge.server.encode import LONGEST_EVENT_BYTES, encode_last, take_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LONGEST_EVENT = 64 * 1024
+_POSITION = re.compile(r"[1-9][0-9]{0,17}")
+_TAIL_BYTES = 64 * 1024
 _LAST_EVENTS = (b"event: complete\n", b"event: error\n")
 
 
@@ -32,10 +33,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a reader goes on. `missing` is what it can no longer get: a count, None for unknown, 0 for nothing."""
+    """Where a reader goes on: with the event at `offset`, and of that, only with what follows the id `after`.
+
+    `missing` is what it can no longer get: a count, None for unknown, 0 for nothing.
+    """
 
     offset: int
     missing: int | None = 0
+    after: int = 0
 
 
 class Journal:
@@ -134,19 +139,47 @@ class Journal:
         finally:
             os.close(file)
 
+    def read_events(self, offset: int, limit: int) -> bytes:
+        """Whole events from `offset` on, about `limit` bytes of them. Raises LookupError if they are gone."""
+        found = self.read(offset, limit)
+        while found and not found.endswith(b"\n\n"):
+            whole = found.rfind(b"\n\n") + 2
+            if whole > 1:
+                return found[:whole]
+            more = self.read(offset + len(found), limit)
+            if not more:
+                raise LookupError(offset)
+            found += more
+        return found
+
     def entry(self, last_event_id: str | None) -> Entry:
         """Where a reader that saw `last_event_id` last goes on. An id that is none of ours means: from the oldest."""
         if not last_event_id:
             return Entry(self.oldest, self._segments[0].lines_before)
-        if not last_event_id.isascii() or not last_event_id.isdecimal() or len(last_event_id) > 18:
+        if not _POSITION.fullmatch(last_event_id):
             return Entry(self.oldest, None)
-        offset = int(last_event_id)
-        mark = b"\nid: %b\n\n" % last_event_id.encode()
+        position = int(last_event_id)
         try:
-            whole = self._ends_with(offset, mark)
+            return self._entry_at(position) or Entry(self.oldest, None)
         except LookupError:
-            whole = False
-        return Entry(offset) if whole else Entry(self.oldest, None)
+            return Entry(self.oldest, None)
+
+    def _entry_at(self, position: int) -> Entry | None:
+        if not self.oldest < position <= self.end:
+            return None
+        mark = b"\nid: %d\n\n" % position
+        if self._bytes(position - len(mark), position) == mark:
+            return Entry(position)
+        first = max(self.oldest, position - LONGEST_EVENT_BYTES)
+        around = self._bytes(first, min(self.end, position + LONGEST_EVENT_BYTES))
+        # Before the first whole event may stand the rest of one that is too far away to hold the position.
+        start = around.rfind(b"\n\n", 0, position - first) + 2
+        start = start if start > 1 else 0
+        end = around.find(b"\n\n", position - first) + 2
+        pieces = take_apart(around[start:end], first + start) if end > 1 else None
+        if pieces is None or position not in pieces.ends:
+            return None
+        return Entry(first + start, after=position)
 
     async def grown(self, offset: int) -> None:
         """Return once there is something after `offset`, or the journal has ended."""
@@ -163,14 +196,16 @@ class Journal:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _ends_with(self, offset: int, mark: bytes) -> bool:
-        start = offset - len(mark)
-        if start < self.oldest or offset > self.end:
-            return False
+    def _bytes(self, start: int, stop: int) -> bytes:
+        """Raises LookupError where they are gone."""
         found = b""
-        while len(found) < len(mark):
-            found += self.read(start + len(found), len(mark) - len(found))[: len(mark) - len(found)]
-        return found == mark
+        start = max(start, self.oldest)
+        while start + len(found) < stop:
+            more = self.read(start + len(found), stop - start - len(found))
+            if not more:
+                raise LookupError(start)
+            found += more[: stop - start - len(found)]
+        return found
 
     def _open_segment(self) -> None:
         path = self.folder / f"{self.end:016}-{self._lines}.sse"
@@ -201,8 +236,11 @@ class Journal:
         assert self._file is not None
         last = self._segments[-1]
         size = os.fstat(self._file).st_size
-        tail_start = max(0, size - 2 * _LONGEST_EVENT)
-        tail = os.pread(self._file, size - tail_start, tail_start)
+        for reach in (_TAIL_BYTES, 2 * LONGEST_EVENT_BYTES):
+            tail_start = max(0, size - reach)
+            tail = os.pread(self._file, size - tail_start, tail_start)
+            if tail.count(b"\n\n") > 1:
+                break
         whole = tail.rfind(b"\n\n") + 2 if b"\n\n" in tail else 0
         self.end = last.start + tail_start + whole
         event = tail[: max(whole - 2, 0)].rpartition(b"\n\n")[2]

@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from rdev_bridge.server.encode import Pieces, Splitter, encode_last, encode_output
+from rdev_bridge.server.encode import Splitter, Text, encode_last, encode_lines
 from rdev_bridge.server.tree import Tree, end
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Pipe(asyncio.Protocol):
         self._stream = stream
         self._journal = journal
         self._splitter = Splitter()
-        self._waiting: list[Pieces] = []
+        self._waiting: list[Text] = []
         self._transport: asyncio.ReadTransport | None = None
         self._at_end = False
         self._deaf = False
@@ -78,14 +78,13 @@ class Pipe(asyncio.Protocol):
             self._at_end = True
             self._store(self._splitter.close())
 
-    def _store(self, pieces: Pieces) -> None:
-        if pieces.escaped:
-            self._waiting.append(pieces)
+    def _store(self, text: Text) -> None:
+        if text.escaped:
+            self._waiting.append(text)
         try:
             while self._waiting:
-                pieces = self._waiting[0]
-                lines = len(pieces.escaped) - len(pieces.open_ends)
-                self._journal.append(encode_output(pieces, self._stream, self._journal.end), lines)
+                text = self._waiting[0]
+                self._journal.append(encode_lines(text, self._stream, self._journal.end), text.lines)
                 del self._waiting[0]
         except OSError as error:
             _log.warning("output waits for the disk: %s", error.strerror)
@@ -97,7 +96,7 @@ class Pipe(asyncio.Protocol):
             self.closed.set_result(None)
 
     def _try_again(self) -> None:
-        self._store(Pieces())
+        self._store(Text())
         if not self._waiting and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from rdev_bridge.server.encode import encode_passing
+from rdev_bridge.server.encode import encode_passing, line_by_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rdev_bridge.server.journal import Entry, Journal
     from rdev_bridge.server.limits import Limits
 
-_READ_BYTES = 128 * 1024
+_READ_BYTES = 64 * 1024
 _HEARTBEAT = encode_passing("heartbeat", {})
 
 
 class EventStream:
-    """An ASGI response. `on_close` is called once, however it ends."""
+    """An ASGI response. `on_close` is called once, however it ends. `as_stored`: the reader knows `lines` events."""
 
     def __init__(
         self,
@@ -28,12 +28,15 @@ class EventStream:
         journal: Journal,
         entry: Entry,
         *,
+        as_stored: bool,
         limits: Limits,
         headers: list[tuple[bytes, bytes]],
         on_close: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._offset = entry.offset
+        self._after = entry.after
+        self._as_stored = as_stored
         self._limits = limits
         self._headers = headers
         self._on_close = on_close
@@ -65,12 +68,16 @@ class EventStream:
         journal = self._journal
         while not (journal.ended and self._offset >= journal.end):
             try:
-                block = journal.read(self._offset, _READ_BYTES)
+                events = journal.read_events(self._offset, _READ_BYTES)
             except LookupError:
                 break  # The journal's bound has overtaken this reader; `connected` tells it when it comes again.
-            if block:
-                await self._put(send, block)
-                self._offset += len(block)
+            if events:
+                in_the_middle = self._after > self._offset
+                if in_the_middle or not self._as_stored:
+                    await self._put(send, line_by_line(events, self._offset, self._after))
+                else:
+                    await self._put(send, events)
+                self._offset += len(events)
                 await asyncio.sleep(0)  # Sending to a fast reader never waits, and the others want their turn.
                 continue
             try:

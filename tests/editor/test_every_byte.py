@@ -46,7 +46,8 @@ def record(port: int, project: str, command: str) -> tuple[bytes, bytes]:
     requests.get(f"{url}/events?stream_id={stream_id}", headers=headers, timeout=60).raise_for_status()
     with socket.create_connection(("127.0.0.1", port)) as reader:
         head = f"GET /projects/{project}/events?stream_id={stream_id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        reader.sendall(f"{head}X-API-Key: {KEY}\r\nConnection: close\r\n\r\n".encode())
+        # As the bridge will ask for it, so that what is cut is what the bridge reads.
+        reader.sendall(f"{head}X-API-Key: {KEY}\r\nRdev-Features: lines\r\nConnection: close\r\n\r\n".encode())
         response = b""
         while data := reader.recv(1 << 16):
             response += data
@@ -59,7 +60,7 @@ def said_in(response: bytes) -> list[tuple[str, str]]:
     stream = b"".join(part for _, part in Payload().parts(response))
     payloads = [line.removeprefix(b"data: ") for line in stream.split(b"\n") if line.startswith(b"data: {")]
     events = [json.loads(one) for one in payloads]
-    return [(event["stream"], event["line"]) for event in events if "line" in event]
+    return [(event["stream"], line) for event in events if "text" in event for line in event["text"].split("\n")[:-1]]
 
 
 def follow(folder: Path, environ: dict[str, str], expected: Expected, goes_on: Callable[[], bool]) -> Figures:
@@ -106,8 +107,8 @@ async def cut_everywhere(folder: Path, count: int, share: float) -> Figures:
 
 
 async def test_cut_at_bytes_all_over_a_stream(tmp_path: Path, tally: Callable[[Figures], None]) -> None:
-    figures = await cut_everywhere(tmp_path, 2000, share=0.01)
-    assert figures.places_cut > 1000
+    figures = await cut_everywhere(tmp_path, 2000, share=0.02)
+    assert figures.places_cut > 300
     tally(figures)
 
 
@@ -115,5 +116,5 @@ async def test_cut_at_bytes_all_over_a_stream(tmp_path: Path, tally: Callable[[F
 @pytest.mark.timeout(2400)
 async def test_cut_at_every_byte_of_a_stream(tmp_path: Path, tally: Callable[[Figures], None]) -> None:
     figures = await cut_everywhere(tmp_path, 2000, share=1)
-    assert figures.places_cut > 120_000
+    assert figures.places_cut > 20_000
     tally(figures)

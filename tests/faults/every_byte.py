@@ -25,7 +25,7 @@ _FARTHEST_EVENTS = 12
 class Recording:
     """One response from the stream's start: `connected_bytes` of payload before the first event, and where events end.
 
-    An event's id is the offset of its end, as the embedded server has it.
+    An event's id is the offset of its end, as the embedded server has it for a bridge.
     """
 
     head_bytes: int

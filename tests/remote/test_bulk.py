@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Chunk, Stream
 from rdev_bridge.remote import bulk
-from rdev_bridge.remote.bulk import BulkDecoder, Lines
+from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other, Text
 from rdev_bridge.remote.events import read_output, stream_named
 from rdev_bridge.remote.sse import Decoder, SentEvent
 from tests.remote.test_sse import TABLE
@@ -32,6 +33,7 @@ def flat(pieces: Iterable[bytes]) -> list[Flat]:
                 for place, (text, stream, one) in enumerate(zip(found.texts, found.streams, found.ids, strict=True)):
                     made.append((text, stream, place not in found.open_ends, one))
             else:
+                assert isinstance(found, Other)
                 made.append((found.event, found.data, found.id, found.numbered))
     return made
 
@@ -109,6 +111,49 @@ def test_same_as_the_complete_decoder_at_every_split(stream: bytes) -> None:
     wanted = expected(stream)
     for cut in range(len(stream) + 1):
         assert flat([stream[:cut], stream[cut:]]) == wanted, f"cut at {cut}"
+
+
+LINES = (
+    b'event: connected\ndata: {"stream_id": "1"}\n\n'
+    b'event: lines\ndata: {"stream":"stdout","text":"a\\nb \\u001b[1m\\\\n\\n"}\nid: 70\n\n'
+    b'event: lines\ndata: {"stream":"stderr","text":"open"}\nid: 120\n\n'
+    b"event: heartbeat\ndata: {}\n\n"
+    b'event: output\ndata: {"line":"one","stream":"stdout"}\nid: 180\n\n'
+    b'event: complete\ndata: {"exit_code":0}\nid: 230\n\n'
+)
+
+
+def test_lines_events_at_every_cut() -> None:
+    wanted = [
+        ("connected", ""),
+        (Chunk(Stream.STDOUT, ["a", "b \x1b[1m\\n"]), "70"),
+        (Chunk(Stream.STDERR, ["open"], ended=False), "120"),
+        ("heartbeat", "120"),
+        ([Chunk(Stream.STDOUT, ["one"])], ["180"]),
+        ("complete", "230"),
+    ]
+    for cut in range(len(LINES) + 1):
+        decoder = BulkDecoder(knows_lines=True)
+        made: list[object] = []
+        for found in [*decoder.feed(LINES[:cut]), *decoder.feed(LINES[cut:])]:
+            match found:
+                case Lines():
+                    made.append((found.chunks(), found.ids))
+                case Text():
+                    made.append((found.chunk, found.id))
+                case Other():
+                    made.append((found.event, found.id))
+        assert made == wanted, f"cut at {cut}"
+
+
+def test_lines_events_mean_nothing_from_a_server_that_did_not_say_so() -> None:
+    assert {type(found) for found in BulkDecoder().feed(LINES)} == {Other, Lines}
+
+
+def test_lines_events_that_break_their_word() -> None:
+    for data in ("{", '{"stream":"stdout"}', '{"stream":"stdout","text":1}', "[]"):
+        with pytest.raises(RdevError, match="cannot be read"):
+            BulkDecoder(knows_lines=True).feed(f"event: lines\ndata: {data}\nid: 1\n\n".encode())
 
 
 TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["", "plain", '"', "\\", "\r", "},{", '"}\n\n', "\x1b[1m"]))

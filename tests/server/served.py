@@ -52,6 +52,13 @@ def text_of(events: list[Event], stream: str) -> str:
     )
 
 
+def after(stream: bytes, event_id: str | None) -> bytes:
+    """What follows the event of that id, which is there once."""
+    mark = f"\nid: {event_id}\n\n".encode()
+    assert stream.count(mark) == 1
+    return stream.partition(mark)[2]
+
+
 class Served:
     """One server process. `key` is what it was started with or made."""
 

@@ -4,19 +4,37 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdev_bridge.server.encode import PIECE_CHARS, Pieces, Splitter, encode_last, encode_output, encode_passing
+from rdev_bridge.server.encode import (
+    PIECE_CHARS,
+    Splitter,
+    Text,
+    encode_last,
+    encode_lines,
+    encode_passing,
+    line_by_line,
+    take_apart,
+)
 from tests.server.served import parse, text_of
 
 
-def through(reads: list[bytes], start: int = 0) -> bytes:
+def stored(reads: list[bytes], start: int = 0) -> list[bytes]:
+    """The events in the journal."""
     splitter = Splitter()
-    stream = b""
-    for pieces in [*map(splitter.feed, reads), splitter.close()]:
-        stream += encode_output(pieces, "stdout", start + len(stream))
-    return stream
+    events: list[bytes] = []
+    at = start
+    for text in [*map(splitter.feed, reads), splitter.close()]:
+        if text.escaped:
+            events.append(encode_lines(text, "stdout", at))
+            at += len(events[-1])
+    return events
+
+
+def through(reads: list[bytes], start: int = 0) -> bytes:
+    """What a reader gets who knows nothing of `lines`."""
+    return line_by_line(b"".join(stored(reads, start)), start)
 
 
 def lines(reads: list[bytes]) -> list[tuple[str, bool]]:
@@ -33,6 +51,8 @@ def lines(reads: list[bytes]) -> list[tuple[str, bool]]:
         ([b"50%\r100%\r\n"], [("50%\r100%\r", False)]),
         ([b'\x00\x1b[1m\t"\\\n'], [('\x00\x1b[1m\t"\\', False)]),
         ([b'","\n","\n'], [('","', False), ('","', False)]),
+        ([b'{"a": "b",\n"c"\n'], [('{"a": "b",', False), ('"c"', False)]),
+        ([b"a\\\\n\\\n\\n\n"], [("a\\\\n\\", False), ("\\n", False)]),
         ([b"\xc3", b"\xa4\n"], [("ä", False)]),
         ([b"\xf0\x9f", b"\x98", b"\x80"], [("😀", True)]),
         ([b"\xff\xfe\n"], [("��", False)]),
@@ -58,6 +78,7 @@ _hard_bytes = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)  # up to a megabyte, taken apart and put together many times
 @given(_hard_bytes, st.lists(st.integers(0, 200_000)), st.integers(0, 10**6))
 def test_any_bytes_however_they_are_cut(data: bytes, cuts: list[int], start: int) -> None:
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
@@ -68,19 +89,28 @@ def test_any_bytes_however_they_are_cut(data: bytes, cuts: list[int], start: int
     events = parse(stream)
     assert text_of(events, "stdout") == data.decode("utf-8", "replace")
     assert [e.data.get("partial") for e in events if "\n" in e.data["line"]] == []
-    place = 0
-    for event in events:
-        place = stream.index(b"\n\n", place) + 2
-        assert event.id == str(start + place), "an id is the offset of its event's end"
+    ids = [int(event.id or "") for event in events]
+    assert ids == sorted(set(ids)), "each id once, and growing"
+    assert all(b - a != 1 for a, b in pairwise(ids)), "ids that count up by one would promise a count"
+    at = start
+    for event in stored([data[a:b] for a, b in pairwise(places)], start):
+        pieces = take_apart(event, at)
+        assert pieces is not None
+        assert pieces.ends[-1] == at + len(event), "the last id is that of the stored event"
+        whole = line_by_line(event, at)
+        for position in pieces.ends[:: max(1, len(pieces.ends) // 3)]:
+            rest = line_by_line(event, at, position)
+            assert whole.endswith(b"\nid: %d\n\n%b" % (position, rest))
+        at += len(event)
 
 
 @pytest.mark.parametrize("start", [0, 1, 9, 35, 40, 99, 930, 937, 940, 999, 99_940, 10**9 - 60, 10**9])
 def test_ids_across_a_new_digit(start: int) -> None:
-    stream = encode_output(Pieces([b"a"] * 40), "stderr", start)
-    ends = [start + end for end in range(1, len(stream) + 1) if stream[:end].endswith(b"\n\n")]
-    assert [int(event.id or "") for event in parse(stream)] == ends
-    last = encode_last("complete", {"exit_code": 0, "duration_ms": 1}, start)
-    assert parse(last)[0].id == str(start + len(last))
+    for event in (
+        encode_lines(Text(b"a\\n" * 40, 40), "stderr", start),
+        encode_last("complete", {"exit_code": 0, "duration_ms": 1}, start),
+    ):
+        assert event.endswith(b"\nid: %d\n\n" % (start + len(event)))
 
 
 def test_events_for_one_reader_have_no_id() -> None:
