@@ -65,7 +65,12 @@ class Locator:
             return []
         if location.kind is FileLocationKind.ABSOLUTE:
             return ["/"]
-        return [self._cwd, None] if self._cwd else [None]
+        told = [] if location.told is None else [self._joined(location.told)]
+        return [*told, self._cwd, None] if self._cwd else [*told, None]
+
+    def _joined(self, told: str) -> str:
+        """A folder that the output named, itself relative to the run's folder."""
+        return told if told.startswith(("/", "\\")) or ":" in told else f"{self._cwd or '.'}/{told}"
 
     def _filled_in(self, path: str) -> str:
         """`path` with VS Code's variables as the server sees them."""

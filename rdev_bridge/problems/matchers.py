@@ -111,7 +111,7 @@ def _as_defined(definition: Definition, problem: Problem) -> Problem:
         problem,
         owner=definition.owner,
         source=definition.source or problem.source,
-        location=definition.location,
+        location=replace(definition.location, told=problem.location.told),
         apply_to=definition.apply_to if definition.apply_to is not ApplyTo.ALL else problem.apply_to,
         path=problem.path.strip(),
     )

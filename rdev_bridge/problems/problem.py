@@ -51,6 +51,7 @@ class FileLocationKind(StrEnum):
 class FileLocation:
     """`prefix` is what a relative name counts from, None the run's own folder; `include` and `exclude` bound a search.
 
+    `told` is the folder that the output itself says it is in (`make: Entering directory`); it is tried first.
     All of them are as the server sees it and may begin with `${workspaceFolder}` or `${cwd}`.
     """
 
@@ -58,6 +59,7 @@ class FileLocation:
     prefix: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    told: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
 
     from rdev_bridge.problems.standing import PlacedProblem
 
@@ -204,6 +204,39 @@ async def test_a_relative_name_counts_from_where_the_run_is(desk: Desk) -> None:
         "sub/a.c": ["here"],
         "sub/only.c": ["there"],
         "b.c": ["from the root"],
+    }
+
+
+async def test_make_says_in_which_folder_a_name_counts(desk: Desk) -> None:
+    for name in ("src/net/a.c", "src/core/a.c", "top.c"):
+        (desk.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk.folder / name).write_text("\n" * 9)
+    desk.spec = ("gcc",)
+    await desk.run(*(Path(__file__).parent / "data/gcc/make.txt").read_text("utf-8").splitlines())
+    assert {name: desk.said(name) for name in desk.standing} == {
+        "src/net/a.c": ["unused variable ‘net’"],
+        "src/core/a.c": ["unused variable ‘core’"],
+        "top.c": ["‘up’ is used uninitialized"],
+    }
+
+
+async def test_folders_of_a_parallel_make_and_names_that_do_not_count_from_them(desk: Desk) -> None:
+    desk.spec = ("clang",)
+    enter, leave = "make[1]: Entering directory '{}'", "make[1]: Leaving directory '{}'"
+    both = ("/srv/app/sub", "/srv/app/gone")
+    await desk.run(
+        *map(enter.format, both),
+        leave.format(both[0]),
+        "a.c:1:1: error: in a folder that is not here",
+        leave.format(both[1]),
+        "ninja: Entering directory `sub'",
+        "only.c:2:1: error: relative to where the run is",
+        "b.c:3:1: error: counted from the top all the same",
+    )
+    assert {name: [one.problem.line for one in standing] for name, standing in desk.standing.items()} == {
+        "a.c": [1],
+        "sub/only.c": [2],
+        "b.c": [3],
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.problems.definition import severity_of
 from rdev_bridge.problems.parsers.reader import MAX_LINES, Reader
-from rdev_bridge.problems.problem import ColumnUnit, Problem, Related, Severity
+from rdev_bridge.problems.problem import ColumnUnit, FileLocation, Problem, Related, Severity
 from rdev_bridge.problems.regex import compile_js
 
 if TYPE_CHECKING:
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 class Compiler(Reader):
     """Notes and instantiation stacks become related places, so that an error in a foreign header leads back home."""
 
-    wake = r"^(?:In file included from .|(?:[A-Za-z]:)?[^:]+:\d+:.*(?:error|warning|note|required (?:from|by)))"
+    wake = (
+        r"^(?:In file included from .|(?:[A-Za-z]:)?[^:]+:\d+:.*(?:error|warning|note|required (?:from|by))"
+        r"|(?:g?make(?:\[\d+\])?|ninja): (?:Entering|Leaving) directory .)"
+    )
     _complaint = (
         r"^((?:[A-Za-z]:)?[^:]+):(\d+):(?:(\d+):)?\s+(?:fatal\s+)?(error|warning|note|remark):\s+"
         r"(.*?)(?:\s+\[(-W[^\]]+)\])?$"
     )
+    _moved = r"^(?:g?make(?:\[\d+\])?|ninja): (Entering|Leaving) directory [`'\"‘](.+)['\"’]$"
     _included = r"^(?:In file included from|\s+from) ((?:[A-Za-z]:)?[^:]+):(\d+)(?::(\d+))?[:,]$"
     _required = r"^((?:[A-Za-z]:)?[^:]+):(\d+):(?:(\d+):)?\s+(required (?:from|by) .*|  (?:recursively )?required .*)$"
 
@@ -30,11 +34,17 @@ class Compiler(Reader):
         self._source, self._unit = source, unit
         self._before: list[Related] = []  # the way to the complaint that comes next
         self._open: Problem | None = None
+        self._folders: list[str] = []  # where make says that it is, the innermost last
 
     def step(self, line: str, number: int) -> Iterator[Problem]:
         """Read one line."""
         if line.startswith(" ") and not line.lstrip().startswith("from "):
             return  # the source line and its carets
+        if moved := compile_js(self._moved).match(line) if " directory " in line else None:
+            yield from self._end()
+            self.awake, self._before = False, []
+            self._move(moved[2] or "", enters=moved[1] == "Entering")
+            return
         if found := compile_js(self._complaint).match(line):
             _, path, at, column, word, message, flag = found
             if word == "note" and self._open is not None:
@@ -67,9 +77,16 @@ class Compiler(Reader):
             source=self._source,
             owner=self._source,
             unit=self._unit,
+            location=FileLocation(told=self._folders[-1] if self._folders else None),
             related=tuple(self._before),
             output_line=number,
         )
+
+    def _move(self, folder: str, *, enters: bool) -> None:
+        if enters and len(self._folders) < MAX_LINES:
+            self._folders.append(folder)
+        elif not enters and folder in self._folders:  # with `make -j` the innermost is not always the first to leave
+            del self._folders[len(self._folders) - 1 - self._folders[::-1].index(folder)]
 
     def _note(self, note: Related) -> None:
         if self._open and len(self._open.related) < MAX_LINES:
