@@ -30,13 +30,24 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     registerCommands(bridge, hub),
     vscode.tasks.registerTaskProvider(taskType, new RdevTaskProvider(bridge, hub)),
     hub.onDidChange(() => setContext('running', hub.list().some(({ state }) => state !== 'finished'))),
-    bridge.onDidChangeTasks(() => void bridge.tasks().then((tasks) => setContext('hasTasks', tasks.length > 0))),
+    bridge.onDidChangeTasks(() => {
+      setContext('ready', true);
+      void bridge.tasks().then((tasks) => setContext('hasTasks', tasks.length > 0));
+    }),
     onChange(['server.command'], () => void bridge.restart()),
   );
   setContext('active', true);
-  const client = await bridge.ready();
-  setContext('ready', client !== undefined);
-  if (vscode.workspace.isTrusted) void followEnvironment(context, bridge);
+  await bridge.ready();
+  const follow = (): void => void followEnvironment(context, bridge);
+  if (vscode.workspace.isTrusted) follow();
+  else {
+    context.subscriptions.push(
+      vscode.workspace.onDidGrantWorkspaceTrust(() => {
+        if (!bridge.isRunning) void bridge.restart(); // it may look into the Python environment now
+        follow();
+      }),
+    );
+  }
 }
 
 /** Waited for by VS Code: the bridge is gone, and its runs cancelled or detached, before the window is. */
@@ -44,10 +55,11 @@ export async function deactivate(): Promise<void> {
   await running?.stop();
 }
 
-/** A bridge that was not found may be in the environment that is selected next. */
+/** A bridge that was not found may be in the Python environment: the one that is selected, or that is selected next. */
 async function followEnvironment(context: vscode.ExtensionContext, bridge: Bridge): Promise<void> {
-  const subscription = await onPythonEnvironment(() => {
+  const look = (): void => {
     if (readConfig().serverCommand.length === 0 && !bridge.isRunning) void bridge.restart();
-  });
+  };
+  const subscription = await onPythonEnvironment(look);
   if (subscription) context.subscriptions.push(subscription);
 }

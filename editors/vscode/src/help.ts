@@ -12,11 +12,14 @@ export async function offerHelp(error: unknown): Promise<boolean> {
     'Open Settings': () => vscode.commands.executeCommand('workbench.action.openSettings', 'rdev.server.command'),
     'Show Log': () => log.show(),
   };
-  const message =
-    error instanceof ServerNotFound
-      ? 'rdev-bridge was found neither in the selected Python environment nor on PATH.'
-      : `rdev-bridge does not run: ${reason}`;
+  const message = error instanceof ServerNotFound ? notFound() : `rdev-bridge does not run: ${reason}`;
   const choice = await vscode.window.showErrorMessage(message, ...Object.keys(choices), again);
   if (choice !== undefined) await choices[choice]?.();
   return choice === again;
+}
+
+function notFound(): string {
+  return vscode.workspace.isTrusted
+    ? 'rdev-bridge was found neither in the selected Python environment nor on PATH.'
+    : 'rdev-bridge was not found on PATH. Once the workspace is trusted, its Python environment is looked at too.';
 }

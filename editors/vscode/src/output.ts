@@ -8,11 +8,11 @@ import { describe, runLabel, wentWrong } from './wording';
 const KiB = 1024;
 const colours = /\x1b\[[0-9;:]*m/g;
 
-/** The first 4 MiB of a run as fast as the view takes them, and of a longer one what is newest, once a second. */
+/** The first MiB of a run as fast as the view takes it; of a longer one what is newest, once a second. */
 const limits = (written: number): Limits =>
-  written < 4 * KiB * KiB
-    ? { everyMs: 50, perTurn: 256 * KiB, kept: 4 * KiB * KiB - written + 64 * KiB }
-    : { everyMs: 1000, perTurn: 128 * KiB, kept: 64 * KiB };
+  written < KiB * KiB
+    ? { everyMs: 50, perTurn: 64 * KiB, kept: KiB * KiB }
+    : { everyMs: 1000, perTurn: 64 * KiB, kept: 64 * KiB };
 
 /** One output channel a task, for runs that no terminal asked for: on save, on change, by another window. */
 export class OutputChannels implements vscode.Disposable {

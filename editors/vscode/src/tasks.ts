@@ -76,12 +76,16 @@ function asDefault(group: vscode.TaskGroup): vscode.TaskGroup {
   return Object.create(group, { isDefault: { value: true, enumerable: true } }) as vscode.TaskGroup;
 }
 
-/** Runs a task as *Run Task* does: in a terminal of its own. False when there is no such task. */
+/**
+ * Runs a task as *Run Task* does: in a terminal of its own. False when there is no such task.
+ *
+ * In Restricted Mode VS Code asks for trust first; where the answer is no, nothing runs and that is the end of it.
+ */
 export async function executeTask(idOrName: string): Promise<boolean> {
   const tasks = await vscode.tasks.fetchTasks({ type: taskType });
   const found =
     tasks.find((task) => (task.definition as RdevTaskDefinition).task === idOrName) ?? tasks.find((task) => task.name === idOrName);
-  if (!found) return false;
+  if (!found) return !vscode.workspace.isTrusted;
   await vscode.tasks.executeTask(found);
   return true;
 }

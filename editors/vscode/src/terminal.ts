@@ -7,8 +7,8 @@ import { bridgeFailed, describe, exitCodeOf } from './wording';
 const ctrlC = '\x03';
 const dim = (text: string): string => `\x1b[2m${text.replace(/\r?\n/g, '\r\n')}\x1b[22m\r\n`;
 const red = (text: string): string => `\x1b[31m${text.replace(/\r?\n/g, '\r\n')}\x1b[39m\r\n`;
-/** A terminal drops what it cannot keep up with beyond 50 MB; it shows 16 MB/s, and keeps 1000 lines by default. */
-const limits = { everyMs: 16, perTurn: 256 * 1024, kept: 4 * 1024 * 1024 };
+/** A terminal keeps 1000 lines by default, and silently drops what it cannot keep up with beyond 50 MB. */
+const limits = { everyMs: 16, perTurn: 64 * 1024, kept: 2 * 1024 * 1024 };
 /** VS Code says of a terminal that ends earlier with an error that it "failed to launch". */
 const launchedAfterMs = 600;
 

@@ -37,6 +37,11 @@ async function longestPause(done: Promise<unknown>): Promise<number> {
   return longest;
 }
 
+/** How long the window may stand still: what a person hardly notices, on a machine that is busy with other things anyway. */
+async function acceptedPause(): Promise<number> {
+  return 2_000 + 10 * (await longestPause(new Promise((resolve) => setTimeout(resolve, 1_000))));
+}
+
 describe('the extension and a real bridge', () => {
   it('offers the tasks of rdev.toml, with their groups', async () => {
     const tasks = await vscode.tasks.fetchTasks({ type: 'rdev' });
@@ -91,20 +96,22 @@ describe('the extension and a real bridge', () => {
   });
 
   it('shows a million lines in a terminal without freezing', async () => {
+    const accepted = await acceptedPause();
     const ended = exitCode('flood');
     const pause = await longestPause(ended);
     assert.equal(await ended, 0);
-    assert.ok(pause < 2_000, `the window stood still for ${pause} ms`);
+    assert.ok(pause < accepted, `the window stood still for ${pause} ms, of ${accepted}`);
   });
 
   it('shows a million lines in an output channel without freezing, and says what it leaves out', async () => {
     const command = 'seq 1000001 2000000';
+    const accepted = await acceptedPause();
     await vscode.workspace.getConfiguration('rdev').update('output.show', 'always', vscode.ConfigurationTarget.Workspace);
     await vscode.commands.executeCommand('rdev.run', { command });
     const ended = eventually(runs, (all) => all.some((run) => run.command === command && run.state === 'finished'));
     const pause = await longestPause(ended);
     assert.equal((await ended).find((run) => run.command === command)?.lines, 1_000_000);
-    assert.ok(pause < 2_000, `the window stood still for ${pause} ms`);
+    assert.ok(pause < accepted, `the window stood still for ${pause} ms, of ${accepted}`);
     const text = await eventually(
       () => vscode.workspace.textDocuments.find(({ uri, fileName }) => uri.scheme === 'output' && fileName.includes('seq'))?.getText() ?? '',
       (shown) => shown.includes('> succeeded'),
@@ -113,7 +120,7 @@ describe('the extension and a real bridge', () => {
     assert.ok(lines.includes('1000001') && lines.includes('2000000'), 'its first and last lines are there');
     const leftOut = [...text.matchAll(/^> (\d+) lines are not shown here/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
     assert.equal(lines.filter((line) => /^\d{7}$/.test(line)).length + leftOut, 1_000_000);
-    assert.ok(text.length < 8 * 1024 * 1024, `${text.length} characters`);
+    assert.ok(text.length < 4 * 1024 * 1024, `${text.length} characters`);
   });
 });
 

@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { findServer, searchPath, ServerNotFound, serverVersion } from '../src/server';
@@ -33,6 +33,21 @@ describe('where the bridge is looked for', () => {
     const program = install();
     assert.deepEqual(await findServer([]), [program]);
     assert.equal(await serverVersion([program]), 'rdev-bridge 9.9');
+  });
+
+  it('finds it in the selected Python environment before PATH', async () => {
+    install();
+    const environment = mkdtempSync(path.join(tmpdir(), 'rdev-environment-'));
+    const program = path.join(environment, 'bin', 'rdev-bridge');
+    mkdirSync(path.dirname(program));
+    writeFileSync(program, '', { mode: 0o755 });
+    process.env['RDEV_TEST_PYTHON'] = path.join(environment, 'bin', 'python');
+    try {
+      assert.deepEqual(await findServer([]), [program]);
+    } finally {
+      delete process.env['RDEV_TEST_PYTHON'];
+      rmSync(environment, { recursive: true });
+    }
   });
 
   it('says where it looked', async () => {

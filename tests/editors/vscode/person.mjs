@@ -5,10 +5,12 @@ import path from 'node:path';
 export function person(page, pictures) {
   mkdirSync(pictures, { recursive: true });
   const row = (text) => page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+  /** The box on top, once it is the one that was asked for. */
+  const box = (placeholder) => page.locator(`.quick-input-widget input[placeholder^="${placeholder}"]`);
   const me = {
     status: page.locator('[id="rdev-bridge.rdev-bridge.rdev.status"]'),
-    terminal: page.locator('.xterm-rows'),
-    problems: page.locator('.markers-panel'),
+    terminal: page.locator('.xterm-rows:visible'),
+    lenses: page.locator('.codelens-decoration a'),
     output: page.locator('.output-view .view-lines'),
 
     /** The picture of a step; steps are what the caller checks. */
@@ -24,20 +26,26 @@ export function person(page, pictures) {
     },
     async command(title) {
       await page.keyboard.press('F1');
-      await page.locator('.quick-input-widget input:visible').first().fill(`>${title}`);
+      await box('Type the name of a command').fill(`>${title}`);
       await me.choose(title);
+    },
+    async dismisses() {
+      await page.keyboard.press('Escape');
+      await page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     },
     async opens(file, line = 1) {
       await page.keyboard.press('Control+P');
-      await page.locator('.quick-input-widget input:visible').first().fill(`${file}:${line}`);
+      await box('Search files').fill(`${file}:${line}`);
       await me.choose(path.basename(file));
       await page.locator('.tab.active', { hasText: path.basename(file) }).waitFor();
     },
-    async clicksLens(title) {
-      await page.locator('.codelens-decoration a', { hasText: title }).first().click();
+    async clicksLens(title, which = 0) {
+      await me.lenses.filter({ hasText: new RegExp(`^${title}`) }).nth(which).click();
     },
+    /** The first entry of the list on top that holds `text`. */
+    row,
     async pressesInTerminal(keys) {
-      await page.locator('.xterm-helper-textarea:visible, .terminal-wrapper.active .xterm-helper-textarea').first().focus();
+      await page.locator('.terminal-wrapper.active .xterm-helper-textarea').first().focus();
       await page.keyboard.press(keys);
     },
     async saves(text) {

@@ -1,4 +1,5 @@
 // A person's walk through the installed .vsix, with a picture of each step: node walk.mjs BASE WORKSPACE SETTINGS PICTURES
+import { spawn } from 'node:child_process';
 import { bridges, openPage, startCodeServer, until, vsix } from './code_server.mjs';
 import { person } from './person.mjs';
 
@@ -9,12 +10,20 @@ const me = person(page, pictures);
 
 async function lensesAndColours() {
   await me.opens('rdev.toml');
-  await me.sees(page.locator('.codelens-decoration'), 'Run test');
+  await me.sees(me.lenses, '▶ Run test');
   await me.picture('lenses');
-  await me.clicksLens('Run test');
+  await me.clicksLens('▶ Run test');
   await me.sees(me.terminal, 'FAILED (errors=1)');
   await me.sees(me.terminal, 'terminated with exit code: 1');
+  await me.sees(me.lenses, 'Output (failed');
   await me.picture('failed');
+}
+
+async function watchSwitch() {
+  await me.clicksLens('Watch');
+  await until('two tasks that watch', async () => (await me.lenses.filter({ hasText: 'Stop watching' }).count()) === 2);
+  await me.clicksLens('Stop watching', 1);
+  await until('one task that watches', async () => (await me.lenses.filter({ hasText: 'Stop watching' }).count()) === 1);
 }
 
 async function keysOfTheGroups() {
@@ -35,13 +44,15 @@ async function problems() {
   await page.keyboard.press('F8');
   await me.sees(page.locator('.marker-widget'), "has no attribute 'quantiy'");
   await me.picture('problem');
+  await page.keyboard.press('F8');
+  await me.sees(page.locator('.marker-widget'), 'parameter “limit” has no type');
   await page.keyboard.press('Escape');
 }
 
-async function problemsPanel() {
-  await me.command('View: Focus Problems');
-  await me.sees(me.problems, "has no attribute 'quantiy'");
-  await me.picture('problems');
+async function codeActions() {
+  await me.command('Source Action...');
+  await page.locator('.action-widget .monaco-list-row', { hasText: 'Run types' }).click();
+  await me.sees(me.status, 'types');
 }
 
 async function cancelFromTheStatusBar() {
@@ -49,12 +60,12 @@ async function cancelFromTheStatusBar() {
   await me.choose('stock');
   await me.sees(me.terminal, 'shelf 2');
   await me.sees(me.status, /stock 0:0[1-9]/);
+  await me.sees(page.locator('.statusbar-item'), /stock: .*\d lines/); // progress
   await me.picture('running');
   await me.status.click();
-  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: 'stock' }).first();
-  await row.hover();
+  await me.row('stock').hover();
   await me.picture('runs');
-  await row.locator('.codicon-debug-stop').click();
+  await me.row('stock').locator('.codicon-debug-stop').click();
   await me.sees(me.terminal, 'terminated with exit code: 130');
   await me.picture('cancelled');
 }
@@ -62,7 +73,7 @@ async function cancelFromTheStatusBar() {
 async function aBridgeThatIsKilled() {
   await me.command('rdev: Run Task');
   await me.choose('stock');
-  await me.sees(me.terminal, 'shelf 3');
+  await me.sees(me.status, /stock 0:0[2-9]/); // of an earlier run, the shelves still stand in the terminal
   const [before] = bridges();
   process.kill(before, 'SIGKILL');
   await me.sees(me.terminal, 'shelf 6');
@@ -76,27 +87,56 @@ async function aBridgeThatIsKilled() {
   await me.sees(me.terminal, 'terminated with exit code: 130');
 }
 
+async function aRunOfAnotherEditor() {
+  const [bridge] = JSON.parse(settings)['rdev.server.command'];
+  const elsewhere = spawn(bridge, ['run', 'stock'], { cwd: workspace, stdio: 'ignore' });
+  const ended = new Promise((resolve) => elsewhere.once('exit', resolve));
+  await me.command('Explorer: Focus on rdev Runs View');
+  const row = page.locator('.pane-body .monaco-list-row', { hasText: /stock.*running/ }).first();
+  await row.click();
+  await me.sees(page.locator('.terminal-tabs-entry, .terminal-tab, .single-terminal-tab'), 'rdev: stock');
+  await me.sees(me.terminal, 'shelf 2');
+  await me.picture('attached');
+  await me.pressesInTerminal('Control+C');
+  const code = await ended;
+  if (code !== 130) throw new Error(`the other's run ended with ${code}`);
+  console.log("saw another editor's run end");
+}
+
 async function runOnSave() {
-  await me.command('View: Toggle Output'); // where the channel will show itself
   await me.opens('shop/cart.py');
   await me.saves('\n# saved\n');
-  await me.command('rdev: Show Runs');
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'test' }).first().waitFor();
-  await page.keyboard.press('Escape');
   await me.command('Output: Show Output Channels');
   await me.choose('rdev: test');
   await me.sees(me.output, 'exit code 1');
   await me.picture('saved');
-  await me.output.click();
+  await me.command('Output: Focus on Output View');
   await page.keyboard.press('Control+Home');
   await me.sees(me.output, '(cart.py changed)');
+}
+
+async function theWholeLog() {
+  await me.status.click();
+  await me.row('test').hover();
+  await me.row('test').locator('.codicon-output').click();
+  await me.sees(page.locator('.tab.active'), 'output.log');
+  await me.sees(page.locator('.editor-instance .view-lines'), 'adds up');
+}
+
+async function problemsPanel() {
+  await me.command('View: Focus Problems');
+  await me.sees(page.locator('.markers-panel'), "has no attribute 'quantiy'");
+  await me.picture('problems');
 }
 
 try {
   server.install(vsix);
   await page.goto(server.url({ folder: workspace }));
   await me.sees(me.status, 'rdev');
-  for (const step of [lensesAndColours, keysOfTheGroups, problems, cancelFromTheStatusBar, aBridgeThatIsKilled, runOnSave, problemsPanel]) {
+  for (const step of [
+    lensesAndColours, watchSwitch, keysOfTheGroups, problems, codeActions, cancelFromTheStatusBar, aBridgeThatIsKilled,
+    aRunOfAnotherEditor, runOnSave, theWholeLog, problemsPanel,
+  ]) {
     await step();
   }
   await page.close(); // a window that goes takes its bridge along

@@ -31,7 +31,9 @@ class Coloured(unittest.TestResult):
     def printErrors(self):
         for kind, problems in (("ERROR", self.errors), ("FAIL", self.failures)):
             for test, traceback in problems:
-                self.stream.write(f"\n{self.separator1}\n{kind}: {test}\n{self.separator2}\n{traceback}\n")
+                where, _, what = traceback.rstrip().rpartition("\n")
+                self.stream.write(f"\n{self.separator1}\n{kind}: {test}\n{self.separator2}\n")
+                self.stream.write(f"{where}\n\033[31m{what}\033[0m\n\n")
 
 
 runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Coloured)
