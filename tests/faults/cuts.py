@@ -54,7 +54,7 @@ def after_events(count: int, extra_bytes: int) -> Callable[[bytes], int | None]:
 
 
 class Payload:
-    """Takes the framing off a chunked response as it passes."""
+    """Takes the framing off a chunked response as it passes; a response that is not chunked has no payload here."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -75,6 +75,9 @@ class Payload:
             if end < 4:
                 return
             self._in_body, at = True, end - before
+            if b"\r\ntransfer-encoding: chunked\r\n" not in self._head[:end].lower():
+                self._ended = True
+                return
         while at < len(piece):
             if self._left:
                 size = min(self._left - 2, len(piece) - at)
