@@ -128,7 +128,7 @@ def _read(path: Path, folder: Path | None) -> Grant | None:
         record = msgspec.json.decode(path.read_bytes(), type=_Record)
         found = Path(os.fsdecode(b64decode(record.folder, validate=True)))
         content = b64decode(record.content, validate=True)
-    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, msgspec.DecodeError):
         return None
     return Grant(found, content, record.granted_at) if folder in (None, found) else None
 

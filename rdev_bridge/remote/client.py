@@ -125,7 +125,7 @@ def _started(response: httpx.Response, answer: bytes) -> Started:
         raise _refusal(response, answer)
     try:
         stream_id = msgspec.json.decode(answer, type=_Answer).data.id
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         stream_id = ""
     if stream_id == "":
         raise AnswerLostError(
@@ -161,6 +161,6 @@ def _said(answer: bytes) -> str:
     try:
         error = msgspec.json.decode(answer).get("error")
         text = read_error(msgspec.json.encode(error).decode()) if isinstance(error, dict) else str(error or "")
-    except (msgspec.DecodeError, AttributeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError, RecursionError):
         return ""
     return one_line(text[:300])

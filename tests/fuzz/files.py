@@ -134,7 +134,7 @@ def urls(data: bytes) -> None:
     assert parts.hostname is not None
     assert origin(url) in {f"{parts.scheme}://{host}:{port}" for host in (
         parts.hostname.rstrip("."), f"[{parts.hostname}]")}  # fmt: skip
-    assert sent.host.rstrip(".") == parts.hostname.rstrip(".")
+    assert sent.raw_host.decode().rstrip(".") == parts.hostname.rstrip(".")
     assert (sent.port or port, sent.scheme) == (port, parts.scheme)
     assert not parts.username
     assert not sent.userinfo
