@@ -141,3 +141,22 @@ def test_a_wrong_matcher_is_told_at_its_line_and_its_problems_go(folder: Path) -
         settings.write_text('[tasks.lint]\ncommand = "true"\nproblem_matcher = "$gcc"\n')
         editor.notify("textDocument/didSave", {"textDocument": {"uri": settings.as_uri()}})
         assert not editor.expect("textDocument/publishDiagnostics", uri=settings.as_uri())["diagnostics"]
+
+
+def test_a_folder_that_is_closed_takes_its_diagnostics_along(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "rdev.toml").write_text('[tasks.check]\ncommand = "cat said"\nproblem_matcher = "generic"\n')
+    folders = [{"uri": one.as_uri(), "name": one.name} for one in (folder, other)]
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, workspaceFolders=folders)
+        for one in (folder, other):
+            (one / "a b.py").touch()
+            (one / "said").write_text("a b.py:1: wrong\n")
+            finished(editor, f"{one.name}:check")
+            [told] = editor.expect("textDocument/publishDiagnostics", uri=(one / "a b.py").as_uri())["diagnostics"]
+            assert (told["message"], told["source"]) == ("wrong", "rdev:check")
+        editor.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": folders[1:]}})
+        assert not editor.expect("textDocument/publishDiagnostics", uri=(other / "a b.py").as_uri())["diagnostics"]
+        editor.notify("textDocument/didOpen", {"textDocument": {"uri": (folder / "a b.py").as_uri()}})
+        assert editor.expect("textDocument/publishDiagnostics", uri=(folder / "a b.py").as_uri())["diagnostics"]
