@@ -40,8 +40,8 @@ _ROUNDS = 12
 _STALE_ROUNDS = 3
 _LOCAL_WAIT_S = 600.0
 _FINAL = frozenset({"syncBusy", "syncBlocked", "syncConflict"})
-_LOOK_FIRST_BYTES = 1_000_000
-"""From here on a conflict should be known before the content is on its way."""
+_LOOK_FIRST_BYTES = 16_000_000
+"""From here on a conflict should be known before the content is on its way; below, a look costs as much as it saves."""
 
 
 @dataclass

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rdev_bridge.model import ConflictPolicy
-from rdev_bridge.sync import SyncConflictError, SyncError
+from rdev_bridge.sync import SyncConflictError, SyncError, push
 from tests.sync.conftest import tree
 
 if TYPE_CHECKING:
@@ -173,3 +174,15 @@ async def test_two_pushers_of_one_file_never_lose_the_others_change_unasked(push
     assert sorted(type(one).__name__ for one in ended) == ["SyncConflictError", "SyncResult"]
     winner = pushed if not isinstance(ended[0], Exception) else second
     assert tree(winner.there) == tree(winner.here)
+
+
+async def test_a_conflict_is_known_before_much_is_sent(pushed: Pushed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "_LOOK_FIRST_BYTES", 500_000)
+    pushed.write("large", os.urandom(600_000))
+    await pushed.push()
+    (pushed.there / "large").write_text("theirs")
+    pushed.write("large", os.urandom(600_000))
+    pushed.shell.sent_bytes = 0
+    with pytest.raises(SyncConflictError, match="large"):
+        await pushed.push()
+    assert pushed.shell.sent_bytes < 100_000
