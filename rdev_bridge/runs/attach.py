@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _OWNER_PATIENCE_S = 10.0
 _LOOK_S = 0.05
+_CLAIM_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AttachedRun:
 async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audience) -> AttachedRun:
     """See `Runner.attach`."""
     folder, stored = find_run(run_id, runner.around.stores())
-    owned = folder.claim()
+    owned = await _claimed(folder)
     stored = folder.load() or stored
     finished = stored.state is RunState.FINISHED
     if not finished and stored.binding is None and not owned:
@@ -72,6 +73,15 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     attached = AttachedRun(live.run, replay.seq, offset if seq is None else replay.offset, owned)
     runner.adopt(live, _live(runner, live, reader, replay))
     return attached
+
+
+async def _claimed(folder: RunFolder) -> bool:
+    """Whether the run is ours now. Somebody who only looks whether it has an owner holds its lock for a moment, too."""
+    for _ in range(_CLAIM_TRIES):
+        if folder.claim():
+            return True
+        await asyncio.sleep(_LOOK_S / _CLAIM_TRIES)
+    return False
 
 
 async def _live(runner: Runner, live: LiveRun, reader: LogReader, replay: Replay) -> None:

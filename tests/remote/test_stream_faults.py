@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -166,6 +168,32 @@ async def test_a_server_that_is_away_for_a_while() -> None:
     assert states[0] is ConnectionState.CONNECTED
     assert ConnectionState.OFFLINE in states
     assert states[-1] is ConnectionState.RESUMED
+
+
+async def test_a_name_that_is_not_known_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver fails after the stream broke, as it does when a laptop changes networks."""
+    lines = mixed_lines(10)
+    real, failures = socket.getaddrinfo, iter(range(3))
+
+    def resolve(host: Any, *args: Any, **options: Any) -> Any:
+        if proxy.requests and next(failures, None) is not None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real("127.0.0.1", *args, **options)
+
+    def plan(request: Request) -> Fault:
+        return Fault(cut_when=after_events(3, 4)) if request.stream_number == 0 else PASS
+
+    async with ForeignServer() as server, FaultProxy(server.port, plan) as proxy:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        stream_id = await server.add_finished(lines)
+        async with connect(server, f"http://server.localhost:{proxy.port}") as connector:
+            followed = await gather(connector.adopt(bound(stream_id)).follow(None))
+    assert next(failures, None) is None
+    assert followed.lines == lines
+    states = [one.state for one in followed.told]
+    assert states[-1] is ConnectionState.RESUMED
+    assert ConnectionState.OFFLINE in states
+    assert any("Name or service not known" in (one.message or "") for one in followed.told)
 
 
 async def test_without_ids_a_break_after_output_is_lost_and_before_it_is_not() -> None:
