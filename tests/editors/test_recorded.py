@@ -135,6 +135,7 @@ def test_vim_with_ale(folder: Path, recorder: Path) -> None:
     check("vim_ale", run)
 
 
+@pytest.mark.xdist_group("vscode")
 def test_vscode(vsix: Path, folder: Path, recorder: Path, tmp_path: Path) -> None:
     del vsix
     told = settings(**{"rdev.server.command": [str(recorder / "rdev-bridge")]})

@@ -34,7 +34,8 @@ command = "echo $$ > slow.pid; exec sleep 600"
 command = "seq 1 1000000"
 """
 
-pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
+# one group: they all build the one .vsix
+pytestmark = [pytest.mark.editor, pytest.mark.timeout(600), pytest.mark.xdist_group("vscode")]
 
 
 @pytest.fixture(scope="module")
