@@ -93,17 +93,25 @@ export async function refreshRuns(bridge: Bridge, hub: RunHub): Promise<void> {
 /** What a lens or a quick fix of the bridge asks for, done the way VS Code does it; false leaves it to the bridge. */
 export async function doInVsCode(command: string, args: unknown[], hub: RunHub, actions: RunActions): Promise<boolean> {
   const [argument] = args;
-  const newest = (): protocol.Run | undefined =>
-    hub.list().find(({ runId, task }) => runId === argument || (task !== undefined && task === String(argument).split(':').at(-1)));
+  const wanted = namesOf(argument);
+  const meant = (): protocol.Run | undefined =>
+    hub.list().find(({ runId }) => wanted.includes(runId)) ??
+    hub.list().find(({ task }) => task !== undefined && wanted.some((name) => name.split(':').at(-1) === task));
   switch (command) {
     case 'rdev.run':
       return typeof argument === 'string' ? executeTask(argument) : false;
     case 'rdev.showOutput': {
-      const run = newest();
+      const run = meant();
       if (run) await actions.show(run);
       return run !== undefined;
     }
     default:
       return false;
   }
+}
+
+/** The run's id and the task that a lens (one text) or an action on a diagnostic (`{runId, task}`) names. */
+function namesOf(argument: unknown): string[] {
+  const named = typeof argument === 'object' && argument !== null ? Object.values(argument) : [argument];
+  return named.filter((name): name is string => typeof name === 'string');
 }
