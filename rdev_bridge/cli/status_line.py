@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Run
 
 KEYS = "r run  p pause  c cancel  q quit"
+KEYS_RUNNING = "c cancel  q quit"
 KEYS_PAUSED = "r run  p go on  q quit"
 KEYS_CONFLICT = "o overwrite theirs  t leave theirs  q quit"
 _NAME_CHARS = 40
@@ -81,7 +82,7 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
         doing = "cancelling" if state.cancelling else "running"
         then = "changed since, runs again" if state.queued else ""
         parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
-        return "●", "33", "; ".join(part for part in parts if part) + last, ""
+        return "●", "33", "; ".join(part for part in parts if part) + last, KEYS_RUNNING
     if state.paused:
         return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}", KEYS_PAUSED
     if state.last is None or state.last.outcome is None:

@@ -213,6 +213,7 @@ def take_run(events: Iterator[dict]) -> list[dict]:
 def test_a_task_that_formats_its_own_source_does_not_loop(
     work: Path, piped: Callable[..., subprocess.Popen[str]]
 ) -> None:
+    (work / "b.txt").write_text("there before, or an edit during a run would pass for the run's own\n")
     process = piped("--", "date +%N >> a.txt; echo made > made.txt")
     assert process.stderr is not None
     starts = []
