@@ -7,10 +7,10 @@ full: ## what CI runs
 	bash tests/run --full
 
 bench: ## side by side with the peers, as ratios; make bench TABLES="stream true" ROUNDS=3; see docs/performance.md
-	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),5)
+	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),4)
 
-bench-doc: ## the same, and its tables into docs/performance.md
-	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),5) --write
+bench-doc: ## the same, and its tables into docs/performance.md: make bench-doc BEFORE=620d5a1 (ten minutes on a quiet machine)
+	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),4) --write $(if $(BEFORE),--before $(BEFORE))
 
 MINUTES ?= 5
 soak: ## random faults over many runs at once: make soak MINUTES=30

@@ -19,7 +19,7 @@ PAGE = HOUSE / "docs" / "performance.md"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("table", nargs="*", help=f"all without one: {', '.join(TABLES)}")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn (5)")
+    parser.add_argument("--rounds", type=int, default=4, help="how often each contestant has its turn (4)")
     parser.add_argument("--before", metavar="COMMIT", help="let rdev-bridge as of COMMIT take part too")
     parser.add_argument("--write", action="store_true", help=f"also put the tables into {PAGE.relative_to(HOUSE)}")
     args = parser.parse_args()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.tables.daemon import cancel, editor, initialize, many, stopped
 from bench.tables.events import latency, save
+from bench.tables.profile import profile
 from bench.tables.server import idle, server
 from bench.tables.terminal import flushed, stream, true
 
@@ -28,4 +29,5 @@ TABLES: dict[str, Callable[[Stage, int], Report]] = {
     "many": many,
     "server": server,
     "idle": idle,
+    "profile": profile,
 }

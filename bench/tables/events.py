@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.stage import Bridge, Stage
 
 _TICKS = 400
-_CHANGES = 40
+_CHANGES = 20
 _CALM_S = 0.45  # longer than what counts as more of the same
 
 
@@ -79,11 +79,11 @@ def _lags_in_editor(bridge: Bridge, command: str) -> list[float]:
 
 def save(stage: Stage, rounds: int) -> Report:
     """From a saved file to the start call, and what tools of the trade need to notice it."""
-    times = max(5, min(_CHANGES, rounds * 10))
+    times = max(5, min(_CHANGES, rounds * 5))
     found: dict[str, list[float]] = {}
-    for bridge in stage.bridges:
-        found[f"{bridge.name}, didSave to start call"] = _start_calls(bridge, times, told=True)
-        found[f"{bridge.name}, write to start call"] = _start_calls(bridge, times, told=False)
+    bridge = stage.bridge
+    found[f"{bridge.name}, didSave to start call"] = _start_calls(bridge, times, told=True)
+    found[f"{bridge.name}, write to start call"] = _start_calls(bridge, times, told=False)
     watched = stage.scratch / "watched"
     watched.mkdir()
     file = watched / "a.txt"
