@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.editors.terminal import Terminal
+from tests.editors.vim import open_vim, wait_until_nothing_runs
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.editors.terminal import Terminal
+
 pytestmark = pytest.mark.editor
 
-PLUGIN = Path(__file__).parents[2] / "editors" / "vim"
-VIMRC = f"""\
-set nocompatible noswapfile nomore
-let g:ale_linters = {{'python': ['rdev']}}
-filetype plugin on
-packadd! ale
-set runtimepath+={PLUGIN}
-"""
 TASKS = """\
 [tasks.check]
 command = "sh check.sh"
@@ -50,15 +43,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "rdev.toml").write_text(TASKS)
     (tmp_path / "check.sh").write_text(CHECK)
     (tmp_path / "app.py").write_text("one\nbad\n")
-    (tmp_path / "vimrc").write_text(VIMRC)
     return tmp_path
 
 
 @pytest.fixture
-def vim(folder: Path) -> Iterator[Terminal]:
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
-    argv = ["vim", "-u", folder / "vimrc", "-i", "NONE", "app.py"]
-    with Terminal(argv, columns=100, rows=24, environ=environ, cwd=folder) as terminal:
+def vim(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    with open_vim(folder, "app.py", tmp_path_factory.mktemp("vim") / "vimrc") as terminal:
         terminal.wait_for("one")
         yield terminal
         terminal.type("Escape", ":qall!", "Enter")
@@ -115,9 +105,7 @@ def test_cancel_means_dead(folder: Path, vim: Terminal) -> None:
     eventually(lambda: pid.exists() and pid.read_text().strip(), what="the command's process")
     vim.type(":Rdev cancel", "Enter")
     eventually(lambda: not Path("/proc", pid.read_text().strip()).exists(), what="the command's end")
-    wait_for(vim, folder, "1")
-    vim.type(":Rdev cancel", "Enter")
-    vim.wait_for("nothing is running")
+    wait_until_nothing_runs(vim)
 
 
 @pytest.mark.shows("vim-ale", "save")

@@ -76,8 +76,8 @@ function! s:answered(word, response) abort
     call s:say(l:result.watching ? 'runs on save' : 'does not run on save any more')
   elseif a:word is# 'run' && l:result.disposition isnot# 'started'
     call s:say(l:result.disposition)
-  elseif a:word is# 'cancel' && !l:result.accepted
-    call s:say('nothing is running')
+  elseif a:word is# 'cancel'
+    call s:say(l:result.accepted ? 'cancelling' : 'nothing is running')
   endif
 endfunction
 
