@@ -45,6 +45,9 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     """See `Runner.attach`."""
     folder, stored = find_run(run_id, runner.around.stores())
     owned = await _claimed(folder)
+    if (present := runner.live.get(folder.run_id)) is not None:  # asked for twice at once: it is told once
+        folder.release()
+        return AttachedRun(present.run, present.run.lines, 0, owned=True)
     stored = folder.load() or stored
     finished = stored.state is RunState.FINISHED
     if not finished and stored.binding is None and not owned:

@@ -174,6 +174,23 @@ def test_another_editor_attaches_and_cancels(workspace: Path) -> None:
         assert first.expect("rdev/runFinished")["run"]["outcome"] == "cancelled"
 
 
+def test_a_run_that_is_attached_to_several_times_at_once_is_told_once(workspace: Path) -> None:
+    with open_editor(workspace) as first, open_editor(workspace) as second:
+        run_id = first.call("rdev/run", {"command": "seq 1 3; exec sleep 600"})["runId"]
+        first.expect("rdev/runStarted")
+        first.expect("rdev/output")
+        numbers = [second.start("rdev/attach", {"runId": run_id, "seq": 0}) for _ in range(5)]
+        for number in numbers:
+            assert second.answer_to(number)["run"]["runId"] == run_id
+        second.expect("rdev/runStarted")
+        second.call("rdev/cancel", {"runId": run_id})
+        stdout, _, run = second.output_of(run_id)
+        assert (stdout, run["outcome"]) == (["1", "2", "3"], "cancelled")
+        first.expect("rdev/runFinished")
+        second.call("rdev/tasks")
+        assert second.seen("rdev/runStarted") + second.seen("rdev/runFinished") == []
+
+
 def test_a_changed_rdev_toml_is_read_again(workspace: Path) -> None:
     with open_editor(workspace) as editor:
         editor.call("rdev/tasks")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ import pytest
 
 from tests.cli.bridge import Bridge
 from tests.editors.emacs_server import Emacs
-from tests.editors.neovim import PATH, Neovim
-from tests.editors.terminal import Terminal
+from tests.editors.neovim import Neovim
+from tests.editors.vim import open_vim, wait_until_nothing_runs
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.editor
 
-VIMRC = f"""\
-set nocompatible noswapfile
-filetype plugin on
-packadd! ale
-set runtimepath+={Path(__file__).parents[2] / "editors" / "vim"}
-"""
 NEOVIM_BUILTIN = """\
 vim.lsp.config('rdev', { cmd = { 'rdev-bridge', 'lsp' }, root_markers = { 'rdev.toml' } })
 vim.lsp.enable('rdev')
@@ -41,13 +34,10 @@ COMMAND = "echo $$ > pid; echo first; while [ ! -e go ]; do sleep 0.05; done; ec
 def test_started_in_vim_followed_and_cancelled_in_neovim(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
-    (tmp_path / "vimrc").write_text(VIMRC)
     (folder / "app.txt").write_text("one\n")
     command = "echo $$ > pid; echo first; while [ ! -e go ]; do sleep 0.05; done; echo second; sleep 600"
     (folder / "rdev.toml").write_text(f"[tasks.slow]\ncommand = '{command}'\n")
-    environ = {**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8"}
-    argv = ["vim", "-u", tmp_path / "vimrc", "-i", "NONE", "app.txt"]
-    with Terminal(argv, columns=200, rows=20, environ=environ, cwd=folder) as vim, Neovim(folder, "app.txt") as neovim:
+    with open_vim(folder, "app.txt", tmp_path / "vimrc") as vim, Neovim(folder, "app.txt") as neovim:
         vim.wait_for("one")
         vim.type(":Rdev run slow", "Enter")
         eventually(lambda: (folder / "pid").exists() and (folder / "pid").read_text(), what="the command's process")
@@ -67,8 +57,7 @@ def test_started_in_vim_followed_and_cancelled_in_neovim(tmp_path: Path) -> None
         (run,) = neovim.finished()
         assert (run["outcome"], run["task"]) == ("cancelled", "slow")
         assert not Path("/proc", pid).exists()
-        vim.type(":Rdev cancel", "Enter")
-        vim.wait_for("nothing is running")  # Vim's bridge knows of its end too
+        wait_until_nothing_runs(vim)  # Vim's bridge knows of its end too
         vim.type(":qall!", "Enter")
 
 

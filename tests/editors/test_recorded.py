@@ -16,8 +16,8 @@ import pytest
 from tests.editors.neovim import PATH, Neovim
 from tests.editors.terminal import Terminal
 from tests.editors.test_emacs import PACKAGE, emacs
-from tests.editors.test_vim_ale import VIMRC
 from tests.editors.test_vscode import node, settings, vsix
+from tests.editors.vim import VIMRC
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
