@@ -62,12 +62,13 @@ def test_started_in_vim_followed_and_cancelled_in_neovim(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "rdev.toml").write_text(f"[tasks.slow]\ncommand = '{COMMAND}'\n")
     (folder / "app.txt").write_text("one\n")
-    return folder
+    yield folder
+    (folder / "go").touch()  # so that it ends also where the test failed
 
 
 def process_of(folder: Path) -> Path:
