@@ -20,6 +20,7 @@ export class Bridge implements vscode.Disposable {
   private starting: Promise<LanguageClient | undefined> | undefined;
   private listeners: vscode.Disposable[] = [];
   private crashesMs: number[] = [];
+  private hasFailed = false;
   private readonly tasksChanges = new vscode.EventEmitter<void>();
   readonly onDidChangeTasks = this.tasksChanges.event;
 
@@ -28,9 +29,13 @@ export class Bridge implements vscode.Disposable {
     private readonly intercept: CommandInterceptor,
   ) {}
 
-  /** The running client; starts it when there is none. Undefined where that fails, which a person is told. */
+  /**
+   * The running client; starts it when there is none. Undefined where that fails, which a person is told once;
+   * `restart` tries again.
+   */
   async ready(): Promise<LanguageClient | undefined> {
     if (this.isRunning) return this.client;
+    if (this.hasFailed) return undefined;
     this.starting ??= this.start().finally(() => (this.starting = undefined));
     return this.starting;
   }
@@ -48,6 +53,7 @@ export class Bridge implements vscode.Disposable {
 
   async restart(): Promise<void> {
     await this.stop();
+    this.hasFailed = false;
     await this.ready();
   }
 
@@ -82,6 +88,7 @@ export class Bridge implements vscode.Disposable {
       await client.start();
       return (this.client = client);
     } catch (error) {
+      this.hasFailed = true;
       this.hub.end('The bridge did not start.');
       void this.help(error);
       return undefined;
@@ -100,6 +107,7 @@ export class Bridge implements vscode.Disposable {
     } else {
       const reason = `The bridge ended unexpectedly ${this.crashesMs.length} times within three minutes.`;
       this.crashesMs = [];
+      this.hasFailed = true;
       this.hub.end(reason);
       void this.help(new Error(reason));
     }

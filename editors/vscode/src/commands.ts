@@ -41,6 +41,8 @@ export function registerCommands(bridge: Bridge, hub: RunHub): vscode.Disposable
   const actions = runActions(bridge, hub);
 
   const pickTask = async (name?: unknown): Promise<void> => {
+    if (!(await bridge.ready())) await bridge.restart(); // where that fails too, it says what to do
+    if (!bridge.isRunning) return;
     if (typeof name === 'string') {
       if (!(await executeTask(name))) void vscode.window.showErrorMessage(`There is no task “${name}” in rdev.toml.`);
       return;

@@ -9,7 +9,8 @@ export function answerInVsCode(client: LanguageClient): void {
   if (vscode.workspace.isTrusted) return;
   client.onRequest(ShowMessageRequest.type, async ({ message }) => {
     const manage = 'Manage Workspace Trust';
-    const choice = await vscode.window.showInformationMessage(message, manage);
+    const [question = ''] = message.split('\n', 1); // the file's text follows; VS Code has it a click away
+    const choice = await vscode.window.showInformationMessage(question.replace(/:$/, '.'), manage);
     if (choice === manage) await vscode.commands.executeCommand('workbench.trust.manage');
     return null;
   });

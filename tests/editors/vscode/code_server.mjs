@@ -71,7 +71,7 @@ export async function openPage(width = 1280, height = 800) {
       '--disable-component-update', '--disable-sync'],
   });
   const page = await browser.newPage({ viewport: { width, height } });
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(45_000);
   return { browser, page };
 }
 
