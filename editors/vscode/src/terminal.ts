@@ -8,7 +8,7 @@ const ctrlC = '\x03';
 const dim = (text: string): string => `\x1b[2m${text.replace(/\r?\n/g, '\r\n')}\x1b[22m\r\n`;
 const red = (text: string): string => `\x1b[31m${text.replace(/\r?\n/g, '\r\n')}\x1b[39m\r\n`;
 /** A terminal keeps 1000 lines by default, and silently drops what it cannot keep up with beyond 50 MB. */
-const limits = { everyMs: 16, perTurn: 64 * 1024, kept: 2 * 1024 * 1024 };
+const limits = { everyMs: 32, perTurn: 64 * 1024, kept: 512 * 1024 };
 /** VS Code says of a terminal that ends earlier with an error that it "failed to launch". */
 const launchedAfterMs = 600;
 
