@@ -90,6 +90,7 @@ def test_editors_that_no_test_drives_have_no_tick() -> None:
 def test_each_editor_has_a_page() -> None:
     named = set(re.findall(r"\]\(([a-z]+)\)", PAGE.read_text()))
     assert named == {folder.name for folder in PAGE.parent.iterdir() if folder.is_dir()}
+    assert not [name for name in named if not (PAGE.parent / name / "README.md").is_file()]
 
 
 def test_what_the_pages_tell_to_copy_can_be_read() -> None:
