@@ -75,6 +75,11 @@ class Settling:
         self.files[path] = None
         self._last_s = now_s
 
+    def settle_anew(self, now_s: float) -> None:
+        """Whoever changed many files is done; what is still on its way belongs to the same."""
+        if len(self.files) >= BULK_FILES:
+            self._first_s = self._last_s = now_s
+
     @property
     def due_s(self) -> float | None:
         """When to start; None while nothing waits."""
@@ -153,6 +158,11 @@ class Triggers:
     def waiting(self) -> tuple[str, ...]:
         """The tasks that `start` will name in time."""
         return tuple(name for name, task in self._tasks.items() if task.settling.files)
+
+    def settle_anew(self, now_s: float) -> None:
+        """Git let go of the files just now: word of the last of them may still be on its way."""
+        for task in self._tasks.values():
+            task.settling.settle_anew(now_s)
 
     def start(self, now_s: float, restarts: Container[str] = ()) -> list[tuple[str, tuple[Path, ...]]]:
         """The tasks to start now, each with every file that changed since its last run began.

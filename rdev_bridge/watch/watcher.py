@@ -268,8 +268,13 @@ class WorkspaceWatcher:
             self._timer = self._loop.call_at(due_s, self._start)
 
     def _start(self) -> None:
+        worked = self._git_since_s is not None
         if self._git_works():
             self._timer = self._loop.call_later(_GIT_LOOK_S, self._start)
+            return
+        if worked and self._git_since_s is None:
+            self._triggers.settle_anew(self._loop.time())
+            self._arm()
             return
         # The loop may call a timer up to its clock's resolution early.
         due_s = self._triggers.due_s

@@ -52,6 +52,22 @@ def test_a_branch_switch_is_one_start() -> None:
     assert starts(files) == [(pytest.approx(1.99975 + SETTLE_S, abs=0.001), 4000)]
 
 
+@pytest.mark.parametrize(("files", "waits"), [(2, False), (BULK_FILES, True), (2000, True)])
+def test_what_git_left_on_its_way_belongs_to_the_same_start(files: int, waits: bool) -> None:
+    """Git let go at 9.0, long after the longest wait; events of its last files come after that."""
+    triggers = Triggers()
+    for number in range(files):
+        triggers.changed("t", FileChange(Path(f"/w/{number}"), 1.0), 1.0)
+    triggers.settle_anew(9.0)
+    assert triggers.due_s is not None
+    assert (triggers.due_s > 9.0) == waits
+    if waits:
+        assert triggers.start(9.1) == []
+        triggers.changed("t", FileChange(A, 8.9), 9.1)
+        [(_, started)] = triggers.start(9.1 + SETTLE_S)
+        assert len(started) == files + 1
+
+
 def test_a_file_that_never_rests_still_starts_now_and_then() -> None:
     found = starts([(n * 0.05, A) for n in range(2000)])
     gaps = [later[0] - earlier[0] for earlier, later in pairwise(found)]
