@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.soak.figures import Figures
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIGURES = "reliability"
+
+
+# A busy machine is slow now and then; a time limit for an example would measure only that. Hangs meet pytest-timeout.
+settings.register_profile("rdev-bridge", deadline=None)
+settings.load_profile("rdev-bridge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

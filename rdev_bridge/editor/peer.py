@@ -149,6 +149,8 @@ class Peer:
             self._refuse(raw_id, SERVER_NOT_INITIALIZED, f"{method} before initialize")
         elif self.phase is Phase.RUNNING and method == "initialize":
             self._refuse(raw_id, INVALID_REQUEST, "initialize may be sent once")
+        elif raw_id in self._working:
+            self._refuse(raw_id, INVALID_REQUEST, "a request with this id is under way")
         elif method == "shutdown" or known is not None:
             self._work(raw_id, method, params, known)
         else:
@@ -167,10 +169,7 @@ class Peer:
             for task in tuple(self._working.values()):
                 task.cancel()
         if inspect.isawaitable(result):
-            if raw_id in self._working:
-                self._refuse(raw_id, INVALID_REQUEST, "a request with this id is under way")
-            task = self.spawn(self._finish(raw_id, method, result))
-            self._working[raw_id] = task
+            self._working[raw_id] = self.spawn(self._finish(raw_id, method, result))
         else:
             self._answer(raw_id, method, result)
 

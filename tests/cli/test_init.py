@@ -300,7 +300,7 @@ fields = st.sampled_from(names.split())
 
 
 @given(st.lists(st.dictionaries(fields, json_values, max_size=8) | json_values, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_tasks_json_gives_a_file_that_can_be_read(
     tmp_path_factory: pytest.TempPathFactory, tasks: list[object]
 ) -> None:

@@ -66,7 +66,7 @@ def test_each_place_gives_exactly_the_value(shell: str, command: str, expected: 
         ["show ${file}", 'show "${file}"', "show '${file}'", 'show "$(printf %s. "${file}")"', "show x${file}"]
     ),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_the_name_holds_the_shell_sees_just_it(name: str, command: str) -> None:
     before = "x" if "x$" in command else ""
     after = "." if "%s." in command else ""  # keeps the line ends that `$(…)` takes off
@@ -163,7 +163,7 @@ def test_any_text_is_either_filled_in_or_refused(text: str) -> None:
         max_size=9,
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_around_it_lets_a_name_run(tmp_path_factory: pytest.TempPathFactory, pieces: list[str]) -> None:
     """The name tries to run `touch` in every way there is; whatever the command is, no file may appear."""
     folder = tmp_path_factory.mktemp("run")

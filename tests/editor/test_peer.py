@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rdev_bridge.editor.peer import Method, NoParams, Peer, Phase, Unanswered
@@ -45,6 +45,24 @@ async def test_cancel_request_ends_the_work_and_answers(number: Any) -> None:
     await ended.wait()
     await asyncio.sleep(0)
     assert [(m["id"], m["error"]["code"]) for m in wire.sent] == [(number, -32800)]
+
+
+async def test_an_id_that_is_under_way_starts_nothing_more() -> None:
+    wire, started = Wire(), []
+
+    async def forever(_: None) -> None:
+        started.append(1)
+        await asyncio.Event().wait()
+
+    wire.peer.requests["slow"] = Method(NoParams, forever)
+    wire.receive(id=1, method="slow")
+    wire.receive(id=1, method="slow")
+    await asyncio.sleep(0)
+    wire.receive(method="$/cancelRequest", params={"id": 1})
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert started == [1]
+    assert [message["error"]["code"] for message in wire.sent] == [-32600, -32800]
 
 
 async def test_shutdown_cancels_what_is_under_way_and_answers_it() -> None:
@@ -130,7 +148,6 @@ messages = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=30), messages.map(lambda m: json.dumps(m).encode())), max_size=6))
 def test_no_message_breaks_the_peer(bodies: list[bytes]) -> None:
     async def scenario() -> None:

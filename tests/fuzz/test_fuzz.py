@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fuzz.targets import TARGETS
 
 FOUND = Path(__file__).parent / "found"
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 LONG = settings(QUICK, max_examples=400, phases=[Phase.reuse, Phase.generate, Phase.shrink])
 
 

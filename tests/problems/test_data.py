@@ -71,7 +71,7 @@ _INTERESTING = [line for name in CASES for line in case(name)[1]]
 _LINE = st.text(max_size=60).map(lambda text: text.replace("\n", " ")) | st.sampled_from(_INTERESTING)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(_LINE, max_size=40), st.integers(0, 40))
 def test_any_text_through_any_built_in(lines: list[str], at: int) -> None:
     for name in builtin.BUILT_INS:

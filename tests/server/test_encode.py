@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rdev_bridge.server.encode import (
@@ -78,7 +78,6 @@ _hard_bytes = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None)  # up to a megabyte, taken apart and put together many times
 @given(_hard_bytes, st.lists(st.integers(0, 200_000)), st.integers(0, 10**6))
 def test_any_bytes_however_they_are_cut(data: bytes, cuts: list[int], start: int) -> None:
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]

@@ -92,7 +92,7 @@ tables = st.recursive(
 
 
 @given(tables, st.randoms())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_keys_found_are_the_keys_that_tomllib_reads(table: dict[str, object], random: object) -> None:
     text = write(table, random)
     assert set(locate(text)) == paths_in(tomllib.loads(text), ())

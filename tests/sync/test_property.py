@@ -106,8 +106,8 @@ def check(script: list[tuple[str, str | None, object]], shell: list[str]) -> Non
         asyncio.run(play(pushed, script))
 
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONG = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+LONG = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK
