@@ -15,7 +15,7 @@ from bench.stage import PEERS, wait_until
 if TYPE_CHECKING:
     from bench.stage import Bridge, Server, Stage
 
-LINES = 200_000
+LINES = 100_000
 _MB = 1024.0
 _FLOODS = 10
 
