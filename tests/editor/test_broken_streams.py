@@ -172,7 +172,7 @@ def test_heartbeats_with_ids_do_not_move_the_resume_point(here: Background, tmp_
 
 def test_lines_that_can_no_longer_be_sent_are_told_where_they_would_have_been(here: Background, tmp_path: Path) -> None:
     """The server keeps a short journal; the bridge is kept away from it until most is overwritten."""
-    server = Server(tmp_path / "work", "segment_bytes=200000", "journal_bytes=2000000")
+    server = Server(tmp_path / "work", "segment_bytes=50000", "journal_bytes=300000")
     cut, busy = Fault(cut_when=after_events(30, 5)), Fault(answer=refusal(503, "0"))
 
     def plan(request: Request) -> Fault:
@@ -199,6 +199,7 @@ def test_lines_that_can_no_longer_be_sent_are_told_where_they_would_have_been(he
                 parts.append([])
             else:
                 parts[-1] += [line for chunk in params["chunks"] for line in chunk["lines"]]
+        assert len(parts) == 2, (params["run"], [len(part) for part in parts])
         before, after = parts
 
         assert before == [str(n) for n in range(1, len(before) + 1)]
