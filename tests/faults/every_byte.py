@@ -109,4 +109,4 @@ class EveryByte:
         assert place not in self.cut
         self.cut.add(place)
         self.left -= 1
-        return Fault(cut_when=cut, plain=True)
+        return Fault(cut_when=cut)

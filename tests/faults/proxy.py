@@ -66,8 +66,6 @@ class Fault:
     rewind: int = 0
     forget: bool = False
     lose: bytes | None = None
-    plain: bool = False
-    """Ask the server for what it sends to any client, one event a line."""
 
 
 PASS = Fault()
@@ -174,7 +172,7 @@ class FaultProxy:
     def _rewritten(self, head: bytes, request: Request, fault: Fault) -> bytes:
         """One request a connection; `Host` as the server knows itself; the resume point where a fault moves it."""
         moved = {b"connection": b"close", b"host": b"127.0.0.1:%d" % self.server_port}
-        if fault.lose or fault.plain:
+        if fault.lose:
             moved[b"rdev-features"] = b""  # then each line comes as an event of its own, and one can go alone
         last_id = request.headers.get("last-event-id", "").encode("latin-1")
         if last_id and fault.forget:
