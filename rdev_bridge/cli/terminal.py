@@ -103,7 +103,7 @@ class TerminalFace:
                 self._reconnecting = True
                 if self._connected:
                     say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
-                else:
+                elif sys.stderr.isatty():  # a script learns the outcome alone, in one line
                     say(f"waiting for {connection.server}{reason}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False

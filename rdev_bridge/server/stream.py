@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rdev_bridge.server.encode import encode_passing, line_by_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.types import Receive, Scope, Send
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rdev_bridge.server.limits import Limits
 
 _READ_BYTES = 64 * 1024
+_PART_BYTES = 4 * 1024
 _HEARTBEAT = encode_passing("heartbeat", {})
 
 
@@ -74,7 +75,8 @@ class EventStream:
             if events:
                 in_the_middle = self._after > self._offset
                 if in_the_middle or not self._as_stored:
-                    await self._put(send, line_by_line(events, self._offset, self._after))
+                    for part in in_parts(line_by_line(events, self._offset, self._after)):
+                        await self._put(send, part)
                 else:
                     await self._put(send, events)
                 self._offset += len(events)
@@ -91,6 +93,21 @@ class EventStream:
         """Raises TimeoutError where the reader lets us wait too long."""
         async with asyncio.timeout(self._limits.stall_s):
             await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+def in_parts(events: bytes) -> Iterator[bytes]:
+    """Whole events, some 4 KiB of them at a time.
+
+    Each part is an HTTP chunk. Node's `eventsource` 2.x looks for each line from the beginning of its chunk on: with
+    64 KiB a chunk it reads 3 thousand lines a second, with 4 KiB ten times as many.
+    """
+    start = 0
+    while start < len(events):
+        end = events.rfind(b"\n\n", start, start + _PART_BYTES) + 2
+        if end < 2:
+            end = events.find(b"\n\n", start) + 2
+        yield events[start:end]
+        start = end
 
 
 async def _gone(receive: Receive) -> None:

@@ -14,6 +14,7 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 
 from tests.cli.bridge import PATIENCE_S, ROOT, Bridge
@@ -134,17 +135,15 @@ def test_a_signal_kills_the_whole_remote_tree_first(bridge: Bridge, number: sign
     assert bridge.runs()[0]["outcome"] == "cancelled"
 
 
-def test_ctrl_c_in_a_terminal(bridge: Bridge) -> None:
-    import pexpect
+def in_a_terminal(bridge: Bridge, command: str) -> pexpect.spawn[bytes]:
+    argv = ["-P", "-m", "rdev_bridge", "run", "--", command]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return pexpect.spawn(sys.executable, argv, cwd=str(bridge.folder), env=environ, timeout=PATIENCE_S)
 
+
+def test_ctrl_c_in_a_terminal(bridge: Bridge) -> None:
     mark = f"sleep 97{os.getpid()}"
-    child = pexpect.spawn(
-        sys.executable,
-        ["-P", "-m", "rdev_bridge", "run", "--", f"echo ready; {mark} & wait"],
-        cwd=str(bridge.folder),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=PATIENCE_S,
-    )
+    child = in_a_terminal(bridge, f"echo ready; {mark} & wait")
     child.expect("ready")
     child.sendintr()
     child.expect("cancelling")
@@ -292,17 +291,23 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_not_there(bridge: Bridge, mon
 def test_waiting_for_a_server_is_said_once(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:9/")
     monkeypatch.setenv("RDEV_API_KEY", "k")
-    process = bridge.start("run", "--", "true")
-    assert process.stderr is not None
-    with process:
-        assert (
-            b"waiting for 127.0.0.1:9: the server cannot be reached (connection refused)" in process.stderr.readline()
-        )
-        process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=15)
-    assert rest.splitlines()[0] == "rdev-bridge: cancelling…".encode()
-    assert rest.count(b"waiting") == 0
-    assert process.returncode == 130
+    person = in_a_terminal(bridge, "true")
+    person.expect(r"waiting for 127\.0\.0\.1:9: the server cannot be reached \(connection refused\)")
+    person.sendintr()
+    person.expect("cancelling")
+    person.expect(pexpect.EOF)
+    assert b"waiting" not in person.before
+    person.close()
+    assert person.exitstatus == 130
+
+
+def test_a_script_gets_the_outcome_alone(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the half minute that the contract allows for trying again."""
+    monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("RDEV_API_KEY", "k")
+    done = bridge.call("run", "--", "true")
+    assert done.returncode == 125
+    assert re.fullmatch(rb"rdev-bridge: the server cannot be reached[^\n]+\n", done.stderr)
 
 
 # ── jsonl ──

@@ -17,6 +17,7 @@ from rdev_bridge.server.encode import (
     line_by_line,
     take_apart,
 )
+from rdev_bridge.server.stream import in_parts
 from tests.server.served import parse, text_of
 
 
@@ -122,3 +123,12 @@ def test_worst_escapes_stay_below_64_kib() -> None:
     assert (
         "".join(json.loads(e[6:])["line"] for e in stream.split(b"\n") if e.startswith(b"data: ")) == "\x01" * 200_000
     )
+
+
+@given(st.lists(st.binary(max_size=9000), max_size=6))
+def test_parts_are_whole_events_and_small_where_events_are(reads: list[bytes]) -> None:
+    events = through(reads)
+    parts = list(in_parts(events))
+    assert b"".join(parts) == events
+    assert all(part.endswith(b"\n\n") for part in parts)
+    assert all(len(part) <= 4096 or part.count(b"\n\n") == 1 for part in parts)
