@@ -327,7 +327,8 @@ def test_bounds_on_commands_and_streams(root: Path, state: Path) -> None:
 def test_a_journal_past_its_bound_tells_what_is_missing(root: Path, state: Path) -> None:
     with serving(root, state, "--limit", "segment_bytes=100000", "--limit", "journal_bytes=400000") as server:
         stream_id = server.start("seq 1 200000")
-        server.read(stream_id)
+        # While it runs, a reader that is slower than the command is overtaken, and its response ends.
+        eventually(lambda: b"event: complete" in server.read(stream_id), what="the command's end")
         events = parse(server.read(stream_id))
         lines = [event for event in events if event.name == "output"]
         assert events[0].data["missing"] == 200_000 - len(lines) > 0
