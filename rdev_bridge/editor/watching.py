@@ -99,6 +99,7 @@ class Watching:
                 notice=self._notice,
                 stale=self._stale,
                 changed=lambda paths: self._changed(folder, paths),
+                may_start=lambda request: request.task is not None and self.is_on(request.task),
             )
             stack = AsyncExitStack()
             await stack.enter_async_context(watcher)

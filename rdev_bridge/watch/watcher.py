@@ -37,7 +37,6 @@ class NoticeKind(StrEnum):
 
     LOOP = "loop"
     POLLING = "polling"
-    UNTRUSTED = "untrusted"
     FAILED = "failed"
 
 
@@ -77,7 +76,8 @@ class WorkspaceWatcher:
 
     Watches have names; a run belongs to the watch of its task or command, or that submitted it. `submit` must return
     at once; what it raises is told. `stale` is told the id of each run that a later change has overtaken, `changed`
-    every file that changed and is not ignored, watched or not. `may_start` is asked before anything starts by itself.
+    every file that changed and is not ignored, watched or not. `may_start` is asked at the moment of each start: who
+    consented may have taken that back since the file changed.
     All methods belong to the event loop.
     """
 
@@ -89,7 +89,7 @@ class WorkspaceWatcher:
         notice: Callable[[WatchNotice], None],
         stale: Callable[[str], None] = lambda _: None,
         changed: Callable[[list[Path]], None] = lambda _: None,
-        may_start: Callable[[], bool] = lambda: True,
+        may_start: Callable[[RunRequest], bool] = lambda _: True,
     ) -> None:
         self.folder = folder
         self._root = os.path.realpath(folder)
@@ -120,7 +120,8 @@ class WorkspaceWatcher:
             await self._source.stop()
 
     def set_watches(self, watches: Mapping[str, Watch]) -> None:
-        """What is watched from now on. A watch that was there keeps being on or off as it was switched.
+        """What is watched from now on. A watch that was there keeps being on or off as it was switched; what waits for
+        one that is off now starts nothing any more.
 
         Raises UsageError for a pattern that cannot be watched; then everything stays as it was.
         """
@@ -130,8 +131,9 @@ class WorkspaceWatcher:
             kept = before is not None and before.watch.enabled == watch.enabled
             enabled = before.enabled if before is not None and kept else watch.enabled
             entries[name] = _Entry(watch, compile_globs(watch.globs), enabled)
-        for name in self._entries.keys() - entries.keys():
-            self._triggers.forget(name)
+        for name in self._entries:
+            if name not in entries or not entries[name].enabled:
+                self._triggers.forget(name)
         self._entries = entries
 
     def enable(self, name: str, *, enabled: bool) -> None:
@@ -284,16 +286,13 @@ class WorkspaceWatcher:
         self._arm()
 
     def _start_one(self, name: str, files: tuple[Path, ...]) -> None:
-        if not self._may_start():
-            if "untrusted" not in self._told:
-                self._told.add("untrusted")
-                message = f"{self.folder} is not trusted, so {name} does not start by itself"
-                self._notice(WatchNotice(NoticeKind.UNTRUSTED, message, name, files))
+        entry = self._entries[name]
+        if not (entry.enabled and self._may_start(entry.watch.request)):
             self._triggers.forget(name)
             return
         by_save = any(self._seen.was_saved(f"{self._root}/{self._relative(path)}") for path in files)
         trigger = Trigger(TriggerKind.SAVE if by_save else TriggerKind.CHANGE, files)
-        request = replace(self._entries[name].watch.request, trigger=trigger, file=files[-1])
+        request = replace(entry.watch.request, trigger=trigger, file=files[-1])
         try:
             self._ours[self._submit(request).run_id] = name
         except (UsageError, RdevError) as error:

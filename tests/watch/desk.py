@@ -105,7 +105,7 @@ class Desk:
             submit=self.submit,
             notice=self.notices.append,
             stale=self.stale.append,
-            may_start=lambda: self.trusted,
+            may_start=lambda _: self.trusted,
         )
         watcher.set_watches(watches if watches is not None else self.watch())
         self._watcher = watcher

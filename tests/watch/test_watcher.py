@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -327,13 +328,29 @@ async def test_pause_remembers_and_switching_off_forgets(desk: Desk) -> None:
 async def test_nothing_starts_by_itself_in_a_folder_that_is_not_trusted(desk: Desk) -> None:
     desk.trusted = False
     async with desk.watching() as watcher:
-        path = desk.write("a.py")
-        watcher.saved(path)
-        await eventually_async(lambda: desk.of(NoticeKind.UNTRUSTED))
+        watcher.pause()
+        watcher.saved(desk.write("a.py"))
+        assert watcher.waiting == ("t",)
+        watcher.resume()
+        await eventually_async(lambda: watcher.waiting == ())
         assert desk.requests == []
         desk.trusted = True
         await desk.sentinel()
         assert desk.all_files == {"sentinel.py"}
+
+
+async def test_what_waits_for_a_task_that_is_switched_off_starts_nothing(desk: Desk) -> None:
+    """A `git pull` brings sources and another `rdev.toml`: the sources settle when the task loses its consent."""
+    async with desk.watching(desk.watch("t", "*.py") | desk.watch("witness", "*.txt")) as watcher:
+        watcher.pause()
+        watcher.saved(desk.write("a.py"))
+        assert watcher.waiting == ("t",)
+        off = {"t": replace(desk.watch("t", "*.py")["t"], enabled=False)}
+        watcher.set_watches(off | desk.watch("witness", "*.txt"))
+        assert watcher.waiting == ()
+        watcher.resume()
+        await desk.sentinel("w.txt")
+        assert desk.all_files == {"w.txt"}
 
 
 async def test_a_run_is_stale_when_its_files_changed_after_it_began(desk: Desk) -> None:

@@ -1,0 +1,60 @@
+"""Which tasks of which folder start by themselves, with the real watchers and a runner that only notes its requests."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rdev_bridge.editor.watching import Watching
+from rdev_bridge.model import Disposition, RunRequest, Task
+from rdev_bridge.runs.runner import Submission
+from tests.support.wait import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@dataclass
+class Notes:
+    """`trusted` is the folder's trust at this moment, `started` the names of the tasks that were asked for."""
+
+    trusted: bool = False
+    started: list[str] = field(default_factory=list)
+
+    def submit(self, request: RunRequest) -> Submission:
+        assert request.task is not None
+        self.started.append(request.task.name)
+        return Submission(f"run{len(self.started)}", Disposition.STARTED)
+
+
+@asynccontextmanager
+async def watching(notes: Notes, tasks: list[Task]) -> AsyncIterator[Watching]:
+    made = Watching(
+        submit=notes.submit,
+        is_trusted=lambda _: notes.trusted,
+        notice=lambda notice: None,
+        stale=lambda run_id: None,
+        untrusted=lambda folder: None,
+        changed=lambda folder, paths: None,
+    )
+    await made.set_tasks(tasks)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_trust_that_was_taken_back_after_the_change_starts_nothing(tmp_path: Path) -> None:
+    """`rdev-bridge trust --revoke` in a terminal: this process hears of it when it asks."""
+    watched = Task(name="watched", folder=tmp_path, command="true", watch=("*.txt",))
+    named = Task(name="named", folder=tmp_path, command="true")
+    notes = Notes(trusted=True)
+    async with watching(notes, [watched, named]) as desk:
+        await desk.switch(named, enabled=True)
+        (tmp_path / "a.txt").write_text("x")
+        desk.saved(tmp_path / "a.txt")
+        notes.trusted = False
+        await eventually_async(lambda: "named" in notes.started)
+        assert notes.started == ["named"]
