@@ -22,7 +22,6 @@ import msgspec
 
 from rdev_bridge import places
 from rdev_bridge.errors import RdevError
-from rdev_bridge.remote.command import MARK
 from rdev_bridge.remote.http import new_client
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ START_TIMEOUT_S = 30.0
 _HEALTH_TIMEOUT_S = 5.0
 _POLL_S = 0.01
 _MAX_LOG_BYTES = 1024 * 1024
+_NOT_FOR_IT = ("RDEV_", "BRIDGE_STREAM_")
+"""Keys, and the two marks by which a server finds all that a command started, to end it (docs/server.md)."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -142,8 +143,8 @@ def _open_private(path: Path) -> IO[bytes]:
 
 
 def _spawn(argv: list[str], log_path: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Its own session, nothing of ours open; no key of the user's and no mark of a run that we may be part of."""
-    keep = {name: value for name, value in environ.items() if not name.startswith("RDEV_") and name != MARK}
+    """Its own session, nothing of ours open; no key of the user's and no mark of a command that we may be part of."""
+    keep = {name: value for name, value in environ.items() if not name.startswith(_NOT_FOR_IT)}
     if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
         log_path.unlink()
     with os.fdopen(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as log:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,30 @@ async def test_cancel_there(folder: Path) -> None:
         assert isinstance(followed.end, Completed)
         assert (await command.cancel(0.2)).dead
         assert (await connector.adopt(command.binding).cancel(0.2)).dead
+
+
+async def test_a_command_that_started_another_folder_s_server_does_not_take_it_along(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    text = f"cd '{other}' && exec '{sys.executable}' -m rdev_bridge run -- 'echo up; sleep 1000'"
+    async with here(folder) as connector:
+        command = await connector.start(CommandSpec(text, env={"RDEV_BRIDGE_RUN": "x"}))
+        followed = Followed()
+        async with asyncio.timeout(60):
+            async for item in command.follow(None):
+                followed.note(item)
+                if isinstance(item, OutputArrived):
+                    break
+            async with here(other) as neighbour:
+                pid = server_pid(other)
+                assert "BRIDGE_STREAM_" not in process_text(pid)
+                assert "RDEV_BRIDGE_RUN" not in process_text(pid)
+                assert (await command.cancel(5)).dead
+                assert is_alive(pid)
+                assert (await neighbour.ask("echo still here")).stdout == "still here\n"
+    await eventually_async(lambda: not is_alive(pid), what="the other server's end")
 
 
 async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
