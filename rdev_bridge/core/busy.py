@@ -45,9 +45,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The waiting run will never start: it ends `superseded`. No `ended` is expected for it."""
+    """The waiting run will never start: it ends `superseded`, since `by` waits now. No `ended` is expected for it."""
 
     run_id: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,10 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel this running run; it ends `superseded`, and `ended` is called once it is known dead."""
+    """Cancel this running run, for which `by` waits; it ends `superseded`. `ended` is called once it is known dead."""
 
     run_id: str
+    by: str
 
 
 Decision = Start | Queue | Drop | Ignore | Cancel
@@ -109,12 +111,12 @@ class BusyLine:
             return [self._start(run_id, now_s)]
         if policy is BusyPolicy.IGNORE:
             return [Ignore(run_id, self._waiting or next(reversed(self._running)))]
-        decisions: list[Decision] = [] if self._waiting is None else [Drop(self._waiting)]
+        decisions: list[Decision] = [] if self._waiting is None else [Drop(self._waiting, by=run_id)]
         restarts = policy is BusyPolicy.RESTART
         self._waiting, self._waiting_restarts = run_id, restarts
         decisions.append(Queue(run_id))
         if restarts and not self._lets_through(now_s):
-            decisions += self._cut(now_s)
+            decisions += self._cut(run_id, now_s)
         return decisions
 
     def ended(self, run_id: str, now_s: float, *, complete: bool = True) -> list[Decision]:
@@ -140,10 +142,10 @@ class BusyLine:
     def patience_ended(self, now_s: float) -> list[Decision]:
         """The time of `patience_ends_s` has come: the run that was left alone makes room now."""
         due_s = self.patience_ends_s
-        if due_s is None or now_s < due_s:
+        if self._waiting is None or due_s is None or now_s < due_s:
             return []
         self._patience_s = min(self._patience() * 2, LONGEST_PATIENCE_S)
-        return self._cut(now_s, counts=False)
+        return self._cut(self._waiting, now_s, counts=False)
 
     def _start(self, run_id: str, now_s: float) -> Start:
         self._running[run_id] = now_s
@@ -156,8 +158,8 @@ class BusyLine:
         due_s = self.patience_ends_s
         return self._cuts >= CUTS_IN_A_ROW and due_s is not None and now_s < due_s
 
-    def _cut(self, now_s: float, *, counts: bool = True) -> list[Decision]:
-        """Cancel what runs; `_cuts` counts the runs in a row that were cut off young."""
+    def _cut(self, by: str, now_s: float, *, counts: bool = True) -> list[Decision]:
+        """Cancel what runs, for `by`; `_cuts` counts the runs in a row that were cut off young."""
         victims = [run_id for run_id in self._running if run_id not in self._cancelled]
         if not victims:
             return []
@@ -165,4 +167,4 @@ class BusyLine:
         young = age_s < max(YOUNG_S, 2 * self._longest_s)
         self._cuts = self._cuts + 1 if counts and young else 0
         self._cancelled.update(victims)
-        return [Cancel(run_id) for run_id in victims]
+        return [Cancel(run_id, by) for run_id in victims]

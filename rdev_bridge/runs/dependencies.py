@@ -33,36 +33,31 @@ def plan_of(task: Task | None, tasks: Mapping[str, Task]) -> Plan | None:
 async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: RunRequest) -> Ending | None:
     """Run them; the end of `live` where one of them fails, else None. Raises EndedEarlyError."""
     tasks = runner.around.tasks_of(request.folder)
-    waiting: dict[asyncio.Task[Run], str] = {}
-    children: list[str] = []
-    message, reason = "", None
+    waiting: dict[asyncio.Task[Run], tuple[str, LiveRun]] = {}
     try:
-        while True:
+        while not plan.over:
             for name in plan.ready():
                 if name == plan.root:
                     return None
                 child = runner.submit_child(_request_for(tasks[name], live, request))
-                children.append(child)
-                waiting[asyncio.create_task(runner.wait(child))] = name
-            if plan.over:
-                return Ending(Outcome.ERROR, message=message, reason=reason)
+                waiting[asyncio.create_task(_end_of(child))] = name, child
             done, _ = await live.unless_ended(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
             for task in done:
-                name, run = waiting.pop(task), task.result()
+                (name, child), run = waiting.pop(task), task.result()
+                child.newest.needed_by.discard(live.run_id)
                 ok = run.outcome is Outcome.SUCCEEDED
-                if not ok and plan.failed is None:
-                    message = f"{name} {_in_words(run)}, so {plan.root} did not start"
-                    reason = run.reason
-                    _cancel(runner, children)
                 plan.finished(name, ok=ok)
+                if not ok:
+                    await _end_all(runner, live, waiting)
+                    message = f"{name} {_in_words(run)}, so {plan.root} did not start"
+                    return Ending(Outcome.ERROR, message=message, reason=run.reason)
     except EndedEarlyError:
-        _cancel(runner, children)
-        if waiting:
-            await asyncio.wait(waiting)
+        await _end_all(runner, live, waiting)
         raise
     finally:
         for task in waiting:
             task.cancel()
+    return None
 
 
 def _request_for(task: Task, live: LiveRun, request: RunRequest) -> RunRequest:
@@ -78,10 +73,26 @@ def _request_for(task: Task, live: LiveRun, request: RunRequest) -> RunRequest:
     )
 
 
-def _cancel(runner: Runner, run_ids: list[str]) -> None:
-    for run_id in run_ids:
-        if run_id in runner.live:
-            runner.cancel(run_id)
+async def _end_of(child: LiveRun) -> Run:
+    """The end of a run, or of the one that took its place: that runs on files that are at least as new."""
+    run = await child.wait()
+    while run.outcome is Outcome.SUPERSEDED and child.replaced_by is not None:
+        child = child.replaced_by
+        run = await child.wait()
+    return run
+
+
+async def _end_all(runner: Runner, live: LiveRun, waiting: Mapping[asyncio.Task[Run], tuple[str, LiveRun]]) -> None:
+    """End what `live` waits for, and see it dead; what somebody else wants too goes on."""
+    ended = []
+    for task, (_, child) in waiting.items():
+        newest = child.newest
+        newest.needed_by.discard(live.run_id)
+        if not newest.needed_by and newest.run.parent_run_id is not None and newest.run_id in runner.live:
+            runner.cancel(newest.run_id)
+            ended.append(task)
+    if ended:
+        await asyncio.wait(ended)
 
 
 def _in_words(run: Run) -> str:

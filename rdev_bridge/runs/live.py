@@ -51,6 +51,7 @@ class LiveRun:
     """`run` is the snapshot of this moment. `line` is whose turn it waits for; None for a run that was attached to.
 
     `mark` is kept only where this process owns the run. `started` is set once the server has taken the command.
+    `needed_by` are the runs that depend on this one; a newer run that does the same takes them over, as `replaced_by`.
     """
 
     run: Run
@@ -71,6 +72,8 @@ class LiveRun:
     wanted_end: Outcome | None = None
     task: asyncio.Task[None] | None = None
     told_queued: asyncio.Task[None] | None = None
+    needed_by: set[str] = field(default_factory=set)
+    replaced_by: LiveRun | None = None
     began_s: float = field(default_factory=time.monotonic)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     _end_wanted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -184,6 +187,17 @@ class LiveRun:
     def over(self) -> None:
         """Everybody was told."""
         self._finished.set()
+
+    def give_way(self, newer: LiveRun) -> None:
+        """Whoever waits for this run waits for the newer one instead, where that does the same."""
+        if (self.spec, self.target) == (newer.spec, newer.target):
+            self.replaced_by = newer
+            newer.needed_by |= self.needed_by
+
+    @property
+    def newest(self) -> LiveRun:
+        """The run that stands for this one by now."""
+        return self if self.replaced_by is None else self.replaced_by.newest
 
     async def wait(self) -> Run:
         """The last snapshot, once everybody was told of it."""

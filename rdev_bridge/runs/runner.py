@@ -190,9 +190,9 @@ class Runner:
 
     # ── from a request to a run ──
 
-    def submit_child(self, request: RunRequest) -> str:
+    def submit_child(self, request: RunRequest) -> LiveRun:
         """A run that another one depends on; its own dependencies are that one's business."""
-        return self._submit(request, None).run_id
+        return self.live[self._submit(request, None).run_id]
 
     def _submit(self, request: RunRequest, plan: Plan | None) -> Submission:
         if self._closing:
@@ -229,6 +229,7 @@ class Runner:
             spec=spec,
             plan=plan,
             line=line,
+            needed_by={request.parent_run_id} if request.parent_run_id else set(),
         )
         self.live[live.run_id] = live
         policy = request.on_busy or (task.on_busy if task else BusyPolicy.PARALLEL)
@@ -254,10 +255,12 @@ class Runner:
         live.save()
         live.told_queued = self.group.create_task(self.audience.run_queued(live.run))
 
-    def drop(self, run_id: str) -> None:
+    def drop(self, run_id: str, by: str) -> None:
+        self.live[run_id].give_way(self.live[by])
         self._drop(self.live[run_id], Outcome.SUPERSEDED)
 
-    def supersede(self, run_id: str) -> None:
+    def supersede(self, run_id: str, by: str) -> None:
+        self.live[run_id].give_way(self.live[by])
         self.live[run_id].end(Outcome.SUPERSEDED)
 
     def _drop(self, live: LiveRun, outcome: Outcome) -> None:

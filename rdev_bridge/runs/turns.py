@@ -27,10 +27,10 @@ class Actions(Protocol):
     def queue(self, run_id: str) -> None:
         """It has to wait."""
 
-    def drop(self, run_id: str) -> None:
+    def drop(self, run_id: str, by: str) -> None:
         """A newer run took its place in the queue."""
 
-    def supersede(self, run_id: str) -> None:
+    def supersede(self, run_id: str, by: str) -> None:
         """A newer run wants it ended."""
 
 
@@ -69,10 +69,10 @@ class Turns:
                     self._actions.start(run_id)
                 case Queue(run_id):
                     self._actions.queue(run_id)
-                case Drop(run_id):
-                    self._actions.drop(run_id)
-                case Cancel(run_id):
-                    self._actions.supersede(run_id)
+                case Drop(run_id, by):
+                    self._actions.drop(run_id, by)
+                case Cancel(run_id, by):
+                    self._actions.supersede(run_id, by)
                 case Ignore():
                     pass
         self._arm(line)

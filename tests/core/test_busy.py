@@ -125,7 +125,7 @@ def test_a_server_that_never_ends_is_restarted_at_once_when_saves_are_apart() ->
     line = BusyLine()
     line.requested("0", BusyPolicy.RESTART, 0)
     for n in range(1, 50):
-        assert line.requested(str(n), BusyPolicy.RESTART, n * 20.0) == [Queue(str(n)), Cancel(str(n - 1))]
+        assert line.requested(str(n), BusyPolicy.RESTART, n * 20.0) == [Queue(str(n)), Cancel(str(n - 1), by=str(n))]
         assert line.ended(str(n - 1), n * 20.0, complete=False) == [Start(str(n))]
 
 
@@ -137,11 +137,11 @@ def test_a_server_that_never_ends_is_restarted_when_the_patience_is_over() -> No
         line.ended(str(n - 1), float(n), complete=False)
     spared = str(CUTS_IN_A_ROW)
     assert line.requested("x", BusyPolicy.RESTART, 5.0) == [Queue("x")]
-    assert line.requested("y", BusyPolicy.RESTART, 6.0) == [Drop("x"), Queue("y")]
+    assert line.requested("y", BusyPolicy.RESTART, 6.0) == [Drop("x", by="y"), Queue("y")]
     due_s = line.patience_ends_s
     assert due_s == CUTS_IN_A_ROW + FIRST_PATIENCE_S
     assert line.patience_ended(due_s - 0.1) == []
-    assert line.patience_ended(due_s) == [Cancel(spared)]
+    assert line.patience_ended(due_s) == [Cancel(spared, by="y")]
     assert line.patience_ends_s is None
     assert line.ended(spared, due_s + 1, complete=False) == [Start("y")]
 

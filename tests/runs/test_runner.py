@@ -223,6 +223,59 @@ async def test_cancelling_the_root_cancels_what_it_waits_for(desk: Desk) -> None
     assert {run.outcome for run in desk.app.runner.runs()} == {Outcome.CANCELLED}
 
 
+async def ask_for_three_that_need(desk: Desk, dependency: str) -> tuple[list[str], list[str]]:
+    """The ids of the three, and of the runs of what they need, in the order they were asked for."""
+    task = next(task for task in desk.app.tasks() if task.name == "a")
+    tops = [replace(task, name=name, depends_on=(dependency,)) for name in ("test", "lint", "docs")]
+    asked = [desk.app.runner.submit(RunRequest(folder=desk.folder, task=top)).run_id for top in tops]
+    await eventually_async(lambda: len(desk.ear.said) == 6)
+    children = {run.parent_run_id: run.run_id for run in desk.app.runner.runs() if run.parent_run_id}
+    return asked, [children[run_id] for run_id in asked]
+
+
+async def test_tasks_that_need_the_same_share_the_run_that_waits(desk: Desk) -> None:
+    asked, (first, second, third) = await ask_for_three_that_need(desk, "wait")
+    desk.go()
+    assert [(await desk.end_of(run_id)).outcome for run_id in asked] == [Outcome.SUCCEEDED] * 3
+    assert desk.ear.said[first] == ["started", "succeeded"]
+    assert desk.ear.said[second] == ["queued", "superseded"]
+    assert desk.ear.said[third] == ["queued", "started", "succeeded"]
+
+
+async def test_a_shared_dependency_is_cancelled_with_the_last_that_needs_it(desk: Desk) -> None:
+    (test, lint, docs), (_, _, shared) = await ask_for_three_that_need(desk, "wait")
+    desk.app.runner.cancel(docs)
+    assert (await desk.end_of(docs)).outcome is Outcome.CANCELLED
+    assert shared in desk.app.runner.live
+    desk.app.runner.cancel(lint)
+    assert (await desk.end_of(lint)).outcome is Outcome.CANCELLED
+    assert (await desk.end_of(shared)).outcome is Outcome.CANCELLED
+    desk.go()
+    assert (await desk.end_of(test)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_newer_run_of_the_user_stands_for_a_dependency_and_is_never_cancelled_for_it(desk: Desk) -> None:
+    (test, lint, docs), (running, _, _) = await ask_for_three_that_need(desk, "wait")
+    users, _ = desk.ask("wait")
+    desk.app.runner.cancel(lint)
+    assert (await desk.end_of(lint)).outcome is Outcome.CANCELLED
+    desk.app.runner.cancel(running)
+    assert (await desk.end_of(test)).message == "wait was cancelled, so test did not start"
+    desk.go()
+    assert (await desk.end_of(users)).outcome is Outcome.SUCCEEDED
+    assert (await desk.end_of(docs)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_run_with_other_arguments_stands_for_no_dependency(desk: Desk) -> None:
+    (test, lint, docs), _ = await ask_for_three_that_need(desk, "wait")
+    users = desk.app.runner.submit(replace(desk.request("wait"), arguments=("other",))).run_id
+    for run_id in (lint, docs):
+        assert "wait was superseded, so " in ((await desk.end_of(run_id)).message or "")
+    desk.app.runner.cancel(users)
+    desk.go()
+    assert (await desk.end_of(test)).outcome is Outcome.SUCCEEDED
+
+
 async def test_a_circle_and_an_unknown_name_are_refused_at_once(desk: Desk) -> None:
     tasks = {task.name: task for task in desk.app.tasks()}
     for depends_on, said in ((("top",), "circle: a → .*top|circle"), (("nope",), "'nope'")):
