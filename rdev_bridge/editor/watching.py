@@ -6,6 +6,7 @@ consent to that task as it is written now: when it or what it depends on changes
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class Watching:
         self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
         self._tasks: dict[tuple[Path, str], Task] = {}
         self._named: dict[tuple[Path, str], bool] = {}
+        self._applying = asyncio.Lock()  # a folder has one watcher, however many calls ask for it at once
 
     # ── what is on ──
 
@@ -77,19 +79,21 @@ class Watching:
 
     async def close(self) -> None:
         """Watch nothing any more."""
-        for folder in list(self._watchers):
-            await self._stop(folder)
+        async with self._applying:
+            for folder in list(self._watchers):
+                await self._stop(folder)
 
     async def _apply(self) -> None:
-        wanted: dict[Path, dict[str, Watch]] = {}
-        for (folder, name), task in self._tasks.items():
-            if task.watch or self.is_on(task):
-                request = RunRequest(folder=folder, task=task)
-                wanted.setdefault(folder, {})[name] = Watch(request, task.watch, self.is_on(task))
-        for folder in self._watchers.keys() - wanted.keys():
-            await self._stop(folder)
-        for folder, watches in wanted.items():
-            (await self._watcher(folder)).set_watches(watches)
+        async with self._applying:
+            wanted: dict[Path, dict[str, Watch]] = {}
+            for (folder, name), task in self._tasks.items():
+                if task.watch or self.is_on(task):
+                    request = RunRequest(folder=folder, task=task)
+                    wanted.setdefault(folder, {})[name] = Watch(request, task.watch, self.is_on(task))
+            for folder in self._watchers.keys() - wanted.keys():
+                await self._stop(folder)
+            for folder, watches in wanted.items():
+                (await self._watcher(folder)).set_watches(watches)
 
     async def _watcher(self, folder: Path) -> WorkspaceWatcher:
         if folder not in self._watchers:

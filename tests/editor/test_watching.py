@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -58,3 +59,23 @@ async def test_trust_that_was_taken_back_after_the_change_starts_nothing(tmp_pat
         notes.trusted = False
         await eventually_async(lambda: "named" in notes.started)
         assert notes.started == ["named"]
+
+
+async def test_two_tasks_switched_on_at_once_share_one_watcher(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    first, second = (Task(name=name, folder=folder, command="true") for name in ("first", "second"))
+    notes = Notes()
+
+    def appear(name: str) -> None:  # in one step: a file that is made and then written may be two changes
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).rename(folder / name)
+
+    async with watching(notes, [first, second]) as desk:
+        await asyncio.gather(desk.switch(first, enabled=True), desk.switch(second, enabled=True))
+        appear("a.txt")
+        await eventually_async(lambda: {"first", "second"} <= set(notes.started))
+        await desk.switch(first, enabled=False)
+        appear("b.txt")
+        await eventually_async(lambda: notes.started.count("second") == 2)
+        assert sorted(notes.started) == ["first", "second", "second"]  # another watcher would not know that one is off
