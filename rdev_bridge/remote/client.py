@@ -54,6 +54,8 @@ class Api:
 
     def __init__(self, client: httpx.AsyncClient, origin: httpx.URL, project: str, jitter: Callable[[], float]) -> None:
         self.client = client
+        self.unanswered: set[str] = set()
+        """Keys of the start calls that went out and that nothing is known of yet."""
         self._origin = origin
         self._project = project
         self._jitter = jitter
@@ -77,7 +79,7 @@ class Api:
             attempt += 1
             delay_s: float | None = None
             try:
-                response, answer = await self._call("POST", url, headers, body)
+                response, answer = await self._call("POST", url, headers, body, idempotency_key)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if is_untrusted(error) or not was_refused(error):
                     raise RdevError(f"{why(error)}; nothing was started", reason="unreachable") from None
@@ -90,7 +92,10 @@ class Api:
                 raise AnswerLostError(str(error), reason="badAnswer") from None
             else:
                 if response.status_code not in _TRY_AGAIN:
-                    return _started(response, answer)
+                    started = _started(response, answer)
+                    self.unanswered.discard(idempotency_key)
+                    return started
+                self.unanswered.discard(idempotency_key)
                 delay_s = retry_after_s(response.headers.get("retry-after"))
                 problem = _refusal(response, answer)
             backoff_s = min(0.25 * 2.0 ** min(attempt - 1, 10), 5.0) * (0.5 + self._jitter() / 2)
@@ -110,9 +115,13 @@ class Api:
         return response.status_code
 
     async def _call(
-        self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes
+        self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes, key: str | None = None
     ) -> tuple[httpx.Response, bytes]:
-        request = self.client.build_request(method, url, headers=headers, content=body)
+        async def trace(event: str, _: object) -> None:
+            if key is not None and event.endswith("send_request_headers.started"):
+                self.unanswered.add(key)
+
+        request = self.client.build_request(method, url, headers=headers, content=body, extensions={"trace": trace})
         response = await self.client.send(request, stream=True)
         try:
             return response, await read_bounded(response)

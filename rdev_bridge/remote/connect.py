@@ -75,6 +75,7 @@ class Connector:
         self._lease: Lease | None = None
         self._api: Api | None = None
         self._url = ""
+        self._endings: set[asyncio.Task[CancelResult]] = set()
 
     async def __aenter__(self) -> Self:
         """Find or start the embedded server; look up the key. Raises RdevError, SettingsError."""
@@ -95,6 +96,9 @@ class Connector:
 
     async def aclose(self) -> None:
         """Close the connection; commands run on."""
+        for ending in self._endings:
+            ending.cancel()
+        await asyncio.gather(*self._endings, return_exceptions=True)
         if self._api is not None:
             await self._api.client.aclose()
             self._api = None
@@ -105,20 +109,29 @@ class Connector:
     async def start(self, spec: CommandSpec, pause: Callable[[Wait], Awaitable[None]] = pause) -> RemoteCommand:
         """Start `spec`, once. Where the answer is lost, the command is ended rather than left without an owner.
 
-        `pause` waits where the server cannot take it yet (`Api.start`).
+        `pause` waits where the server cannot take it yet (`Api.start`). Cancelled while the answer is on its way, this
+        ends the command too, which takes as long as a cancel.
 
-        Raises RdevError, saying what is known.
+        Raises AnswerLostError where the command may be running (then also instead of a cancellation), RdevError where
+        it surely is not.
         """
         token = secrets.token_hex(16)
-        if self._lease is not None:
-            started = await self._start_here(plain_text(spec), token)
-        else:
-            try:
-                started = await self.api.start(cancellable_text(spec, token), token, pause)
-            except AnswerLostError as error:
-                result = await asyncio.shield(self.cancel_by_script(token, DEFAULT_GRACE_S))
-                known = "it does not run" if result.dead else f"it may run there: {result.message}"
-                raise RdevError(f"{error}; {known}", reason=error.reason) from None
+        text = plain_text(spec) if self._lease is not None else cancellable_text(spec, token)
+        try:
+            started = await (self._start_here(text, token) if self._lease else self.api.start(text, token, pause))
+        except AnswerLostError as error:
+            result = await self._end_unanswered(text, token)
+            if result.dead:
+                raise RdevError(f"{error}; it does not run", reason=error.reason) from None
+            raise AnswerLostError(f"{error}; it may run there: {result.message}", reason=error.reason) from None
+        except asyncio.CancelledError:
+            if token not in self.api.unanswered or (result := await self._end_unanswered(text, token)).dead:
+                raise
+            text = f"cancelled before the server had answered; the command may run there: {result.message}"
+            raise AnswerLostError(text, reason="answerLost") from None
+        finally:
+            if self._api is not None:
+                self._api.unanswered.discard(token)
         way = CancelWay.DELETE if "cancel" in started.features or self._lease is not None else CancelWay.SCRIPT
         return RemoteCommand(self, Binding(started.stream_id, token, way))
 
@@ -130,6 +143,24 @@ class Connector:
             except AnswerLostError:
                 await self.locate()
         return await self.api.start(text, token)
+
+    async def _end_unanswered(self, text: str, token: str) -> CancelResult:
+        """End what a start call may have started. It goes on when we are cancelled, until the connection is closed."""
+        ending = asyncio.create_task(
+            self._start_and_end(text, token) if self._lease else self.cancel_by_script(token, DEFAULT_GRACE_S)
+        )
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return await asyncio.shield(ending)
+
+    async def _start_and_end(self, text: str, token: str) -> CancelResult:
+        """The same key once more names the command that it started before."""
+        try:
+            async with asyncio.timeout(_CANCEL_CALL_S):
+                started = await self._start_here(text, token)
+        except (RdevError, TimeoutError) as error:
+            return CancelResult(dead=False, message=str(error) or "the server did not answer in time")
+        return await self.adopt(Binding(started.stream_id, token, CancelWay.DELETE)).cancel()
 
     def adopt(self, binding: Binding) -> RemoteCommand:
         """A command started earlier, perhaps by another bridge."""
@@ -147,7 +178,13 @@ class Connector:
         """
         if not cancellable:
             return await self._ask_plainly(plain_text(CommandSpec(with_stdin(script, stdin))), timeout_s)
-        command = await self.start(CommandSpec(with_stdin(script, stdin)))
+        try:
+            command = await self.start(CommandSpec(with_stdin(script, stdin)))
+        except AnswerLostError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
         try:
             async with asyncio.timeout(timeout_s):
                 return await collect(command.follow(None))
@@ -206,7 +243,9 @@ class Connector:
                 if self._api is not None:
                     await self._api.client.aclose()
                 origin = checked_origin(address.url, allow_http=False)
+                unanswered = self._api.unanswered if self._api is not None else set()
                 self._api = Api(new_client(origin, Secret(address.key)), origin, address.project, self.jitter)
+                self._api.unanswered |= unanswered
                 self._url = address.url
         return self.api
 

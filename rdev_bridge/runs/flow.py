@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome
+from rdev_bridge.remote.client import AnswerLostError
 from rdev_bridge.remote.items import (
     CancelWay,
     Completed,
@@ -36,13 +37,15 @@ if TYPE_CHECKING:
 Final = Completed | StreamFailed | StreamLost
 
 _log = logging.getLogger(__name__)
-_START_PATIENCE_S = 2.0
+_START_PATIENCE_S = 0.5
+"""Well below the time that a bridge has for its own end, so that what was started can still be ended then."""
 _TAIL_S = 10.0
 
 
 async def carry_out(runner: Runner, live: LiveRun) -> Ending:
     """All that a run is: dependencies, sync, the command. Raises nothing but the bridge's own end."""
     relay = Relay(live.audience, live.counted, Assembler())
+    sending = False
     try:
         assert live.request is not None
         assert live.spec is not None
@@ -58,12 +61,15 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
         )
         live.note(synced)
         relay.writer = LogWriter(live.folder.path)
+        sending = True
         command = await start_command(live, connector, live.spec)
         return await follow(live, command, relay, None)
     except EndedEarlyError:
         return Ending(live.wanted_end or Outcome.CANCELLED, message="it was ended before its command started")
     except (RdevError, UsageError) as error:
-        return Ending(Outcome.ERROR, message=str(error), reason=getattr(error, "reason", None))
+        may_run = sending and isinstance(error, AnswerLostError)
+        outcome = Outcome.LOST if may_run else Outcome.ERROR
+        return Ending(outcome, message=str(error), reason=getattr(error, "reason", None))
     except Exception as error:
         _log.exception("run %s broke", live.run_id)
         outcome = Outcome.ERROR if live.binding is None else Outcome.LOST
@@ -89,10 +95,10 @@ async def follow(live: LiveRun, command: RemoteCommand, relay: Relay, after: str
 
 
 async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) -> RemoteCommand:
-    """Start it, and keep on disk how to find it again. Raises RdevError, EndedEarlyError.
+    """Start it, and keep on disk how to find it again. Raises AnswerLostError, RdevError, EndedEarlyError.
 
-    A start call that is under way when the run's end is asked for gets a little time to be answered, so that what it
-    started can be ended.
+    A start call that is under way when the run's end is asked for gets a little time to be answered; then what it may
+    have started is ended without its answer.
     """
 
     async def pause(wait: Wait) -> None:

@@ -109,6 +109,7 @@ class LiveRun:
     async def unless_ended(self, work: Coroutine[Any, Any, T], *, patience_s: float = 0.0) -> T:
         """The result of `work`; where the end is asked for first, `work` gets `patience_s` and is then cancelled.
 
+        What work that was given patience makes of its cancellation counts: a result or an error.
         Raises EndedEarlyError.
         """
         working = asyncio.ensure_future(work)
@@ -117,9 +118,12 @@ class LiveRun:
             await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done() and patience_s:
                 await asyncio.wait({working}, timeout=patience_s)
-            if working.done():
-                return working.result()
-            raise EndedEarlyError
+            if not working.done():
+                working.cancel()
+                await asyncio.wait({working})
+                if working.cancelled() or not patience_s:
+                    raise EndedEarlyError
+            return working.result()
         finally:
             asked.cancel()
             working.cancel()

@@ -211,3 +211,50 @@ async def test_no_key_at_all_is_refused_in_words() -> None:
         async with open_server(target, key=Secret("wrong"), policy=QUICK) as connector:
             with pytest.raises(RdevError, match="rdev-bridge login"):
                 await connector.start(CommandSpec("echo never"))
+
+
+async def test_cancelled_before_the_answer_leaves_no_command_behind() -> None:
+    plan = first_start(Fault(cut_at=0, how="silence"))
+    async with ForeignServer() as server, FaultProxy(server.port, plan) as proxy:
+        async with connect(server, proxy.url) as connector:
+            starting = asyncio.create_task(connector.start(CommandSpec("sleep 1000")))
+            await eventually_async(lambda: server.starts, what="the command's start")
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+        first = next(iter(server.commands.values()))
+        await eventually_async(lambda: first.done, what="the end of the command")
+
+
+async def test_cancelled_before_the_answer_and_not_ended_is_said() -> None:
+    def plan(request: Request) -> Fault:
+        return Fault(cut_at=0, how="silence") if request.number == 0 else answer(500)
+
+    async with (
+        ForeignServer() as server,
+        FaultProxy(server.port, plan) as proxy,
+        connect(server, proxy.url) as connector,
+    ):
+        starting = asyncio.create_task(connector.start(CommandSpec("sleep 1000")))
+        await eventually_async(lambda: server.starts, what="the command's start")
+        starting.cancel()
+        with pytest.raises(client.AnswerLostError, match="may run there"):
+            await starting
+
+
+async def test_cancelled_before_anything_was_sent_sends_nothing() -> None:
+    async with ForeignServer() as server, FaultProxy(server.port) as proxy, connect(server, proxy.url) as connector:
+        waiting = asyncio.Event()
+
+        async def wait(_: Wait) -> None:
+            waiting.set()
+            await asyncio.Event().wait()
+
+        await proxy.refuse()
+        starting = asyncio.create_task(connector.start(CommandSpec("echo never"), wait))
+        await waiting.wait()
+        await proxy.listen()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert proxy.requests == []

@@ -1,0 +1,53 @@
+"""A run's end where the server is slow, refuses or dies: nothing is called ended that may still be running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdev_bridge.app import App
+from rdev_bridge.model import Outcome, RunRequest
+from tests.faults.proxy import PASS, Fault, FaultProxy, Request
+from tests.support.foreign_server import ForeignServer
+from tests.support.wait import eventually_async
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REFUSED = Fault(answer=b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+
+
+def app_of(folder: Path, server: ForeignServer, url: str) -> App:
+    named = {"RDEV_URL": url, "RDEV_PROJECT": server.project, "RDEV_API_KEY": server.key}
+    return App([folder], os.environ | named)
+
+
+@pytest.mark.parametrize(("later", "outcome"), [(PASS, Outcome.CANCELLED), (REFUSED, Outcome.LOST)])
+async def test_a_cancel_during_a_slow_start_says_what_is_known(later: Fault, outcome: Outcome, tmp_path: Path) -> None:
+    def plan(request: Request) -> Fault:
+        return Fault(cut_at=0, how="silence") if request.number == 0 else later
+
+    async with ForeignServer() as server, FaultProxy(server.port, plan) as proxy:
+        async with app_of(tmp_path, server, proxy.url) as app:
+            run_id = app.runner.submit(RunRequest(folder=tmp_path, command="sleep 1000")).run_id
+            await eventually_async(lambda: server.starts, what="the command's start")
+            app.runner.cancel(run_id)
+            async with asyncio.timeout(20):
+                run = await app.runner.wait(run_id)
+        assert run.outcome is outcome
+        if outcome is Outcome.CANCELLED:
+            assert next(iter(server.commands.values())).done
+
+
+async def test_a_bridge_that_ends_during_a_slow_start_ends_the_command(tmp_path: Path) -> None:
+    def plan(request: Request) -> Fault:
+        return Fault(cut_at=0, how="silence") if request.number == 0 else PASS
+
+    async with ForeignServer() as server, FaultProxy(server.port, plan) as proxy:
+        async with app_of(tmp_path, server, proxy.url) as app:
+            app.runner.submit(RunRequest(folder=tmp_path, command="sleep 1000"))
+            await eventually_async(lambda: server.starts, what="the command's start")
+        await eventually_async(lambda: next(iter(server.commands.values())).done, what="the command's end")
