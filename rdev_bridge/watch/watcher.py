@@ -52,7 +52,10 @@ class WatchNotice:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Files that start a run: `globs` relative to the folder (none: every file that is not ignored)."""
+    """Files that start a run: `globs` relative to the folder (none: every file that is not ignored).
+
+    Where it is not `enabled` they start nothing, but still make its runs stale.
+    """
 
     request: RunRequest
     globs: tuple[str, ...] = ()
@@ -68,7 +71,6 @@ class _Submission(Protocol):
 class _Entry:
     watch: Watch
     matches: Callable[[str], bool]
-    enabled: bool
 
 
 class WorkspaceWatcher:
@@ -120,31 +122,15 @@ class WorkspaceWatcher:
             await self._source.stop()
 
     def set_watches(self, watches: Mapping[str, Watch]) -> None:
-        """What is watched from now on. A watch that was there keeps being on or off as it was switched; what waits for
-        one that is off now starts nothing any more.
+        """What is watched from now on; what waits for a watch that is off or gone starts nothing any more.
 
         Raises UsageError for a pattern that cannot be watched; then everything stays as it was.
         """
-        entries = {}
-        for name, watch in watches.items():
-            before = self._entries.get(name)
-            kept = before is not None and before.watch.enabled == watch.enabled
-            enabled = before.enabled if before is not None and kept else watch.enabled
-            entries[name] = _Entry(watch, compile_globs(watch.globs), enabled)
+        entries = {name: _Entry(watch, compile_globs(watch.globs)) for name, watch in watches.items()}
         for name in self._entries:
-            if name not in entries or not entries[name].enabled:
+            if name not in entries or not entries[name].watch.enabled:
                 self._triggers.forget(name)
         self._entries = entries
-
-    def enable(self, name: str, *, enabled: bool) -> None:
-        """Switch one watch on or off; starts nothing by itself. Raises KeyError for an unknown name."""
-        self._entries[name].enabled = enabled
-        if not enabled:
-            self._triggers.forget(name)
-
-    def enabled(self, name: str) -> bool:
-        """Whether changes start this watch; false for an unknown name."""
-        return name in self._entries and self._entries[name].enabled
 
     @property
     def paused(self) -> bool:
@@ -231,13 +217,13 @@ class WorkspaceWatcher:
             for relative, change in named:
                 if not entry.matches(relative):
                     continue
-                verdict, stale = self._triggers.changed(name, change, now_s, starts=entry.enabled)
+                verdict, stale = self._triggers.changed(name, change, now_s, starts=entry.watch.enabled)
                 if verdict is not Verdict.COUNTS:
                     own.append(change.path)
                     self._seen.refused(f"{self._root}/{relative}")
                 for run_id in stale:
                     self._stale(run_id)
-            if own and entry.enabled:
+            if own and entry.watch.enabled:
                 self._tell_loop(name, own)
         self._arm()
 
@@ -287,7 +273,7 @@ class WorkspaceWatcher:
 
     def _start_one(self, name: str, files: tuple[Path, ...]) -> None:
         entry = self._entries[name]
-        if not (entry.enabled and self._may_start(entry.watch.request)):
+        if not (entry.watch.enabled and self._may_start(entry.watch.request)):
             self._triggers.forget(name)
             return
         by_save = any(self._seen.was_saved(f"{self._root}/{self._relative(path)}") for path in files)

@@ -52,9 +52,11 @@ class Desk:
         await self._watcher.run_started(self.run(run_id, request.task.name), request.trigger)
         await self.end(self._watcher, run_id, request.task.name)
 
-    def watch(self, name: str = "t", *globs: str, on_busy: BusyPolicy = BusyPolicy.QUEUE) -> dict[str, Watch]:
+    def watch(
+        self, name: str = "t", *globs: str, on_busy: BusyPolicy = BusyPolicy.QUEUE, enabled: bool = True
+    ) -> dict[str, Watch]:
         task = Task(name=name, folder=self.folder, command="true", watch=globs, on_busy=on_busy)
-        return {name: Watch(RunRequest(folder=self.folder, task=task), globs)}
+        return {name: Watch(RunRequest(folder=self.folder, task=task), globs, enabled)}
 
     def write(self, name: str, text: str = "x") -> Path:
         path = self.folder / name

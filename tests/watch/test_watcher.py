@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -309,13 +308,12 @@ async def test_vims_way_of_saving_vouches_for_the_user(desk: Desk) -> None:
 
 
 async def test_pause_remembers_and_switching_off_forgets(desk: Desk) -> None:
-    async with desk.watching(desk.watch("t", "*.py") | desk.watch("witness", "*.txt")) as watcher:
-        watcher.enable("t", enabled=False)
-        assert not watcher.enabled("t")
+    witness = desk.watch("witness", "*.txt")
+    async with desk.watching(desk.watch("t", "*.py", enabled=False) | witness) as watcher:
         desk.write("a.py", "1")
         await desk.sentinel("w.txt")
         assert desk.all_files == {"w.txt"}
-        watcher.enable("t", enabled=True)
+        watcher.set_watches(desk.watch("t", "*.py") | witness)
         watcher.pause()
         desk.write("b.py", "1")
         await eventually_async(lambda: watcher.waiting == ("t",))
@@ -341,12 +339,12 @@ async def test_nothing_starts_by_itself_in_a_folder_that_is_not_trusted(desk: De
 
 async def test_what_waits_for_a_task_that_is_switched_off_starts_nothing(desk: Desk) -> None:
     """A `git pull` brings sources and another `rdev.toml`: the sources settle when the task loses its consent."""
-    async with desk.watching(desk.watch("t", "*.py") | desk.watch("witness", "*.txt")) as watcher:
+    witness = desk.watch("witness", "*.txt")
+    async with desk.watching(desk.watch("t", "*.py") | witness) as watcher:
         watcher.pause()
         watcher.saved(desk.write("a.py"))
         assert watcher.waiting == ("t",)
-        off = {"t": replace(desk.watch("t", "*.py")["t"], enabled=False)}
-        watcher.set_watches(off | desk.watch("witness", "*.txt"))
+        watcher.set_watches(desk.watch("t", "*.py", enabled=False) | witness)
         assert watcher.waiting == ()
         watcher.resume()
         await desk.sentinel("w.txt")
@@ -356,12 +354,13 @@ async def test_what_waits_for_a_task_that_is_switched_off_starts_nothing(desk: D
 async def test_a_run_is_stale_when_its_files_changed_after_it_began(desk: Desk) -> None:
     desk.instant = False
     path = desk.write("a.py", "0")
-    async with desk.watching(desk.watch("t", "*.py") | desk.watch("witness", "*.txt")) as watcher:
+    witness = desk.watch("witness", "*.txt")
+    async with desk.watching(desk.watch("t", "*.py") | witness) as watcher:
         await desk.begin(watcher, "r1")
         await desk.end(watcher, "r1")
         await desk.sentinel("w.txt")
         assert desk.stale == []
-        watcher.enable("t", enabled=False)
+        watcher.set_watches(desk.watch("t", "*.py", enabled=False) | witness)
         path.write_text("1")
         await eventually_async(lambda: desk.stale == ["r1"])
 
