@@ -132,19 +132,22 @@ class BulkDecoder:
         return made
 
     def _region(self, region: bytes, made: list[Lines | Text | Other]) -> None:
-        """`region` starts a block and ends one. Where it is mixed, its halves are tried: most of them are pure."""
+        """`region` starts a block and ends one. Where it is mixed, its halves are tried: most of them are pure.
+
+        What stands before a last block of more than half is at most half: it goes no deeper than two calls a halving.
+        """
         lines = _at_once(region) if self._decoder.between_events else None
         if lines is not None:
             if lines.ids[-1]:
                 self._decoder.went_on(lines.ids[-1])
             _append(made, lines)
             return
-        middle = region.find(b"\n\n", len(region) // 2) + 2
-        if len(region) <= _FEW_BYTES or middle >= len(region):
-            middle = region.find(b"\n\n") + 2 if len(region) > _FEW_BYTES else len(region)
-            self._completely(region[:middle], made)
-            if middle < len(region):
-                self._region(region[middle:], made)
+        half = len(region) // 2
+        middle = region.find(b"\n\n", half) + 2
+        if middle >= len(region):  # the last block is larger than half of it
+            middle = region.rfind(b"\n\n", 0, half + 1) + 2
+        if len(region) <= _FEW_BYTES or middle < 2:
+            self._completely(region, made)
             return
         self._region(region[:middle], made)
         self._region(region[middle:], made)

@@ -123,6 +123,14 @@ LINES = (
 )
 
 
+@pytest.mark.parametrize("small", [b": keep\n\n", b"event: heartbeat\ndata: {}\n\n", b"\n\n", block(1) + b": keep\n\n"])
+@pytest.mark.parametrize("times", [1, 1100, 3000])
+def test_many_small_blocks_before_a_large_one(small: bytes, times: int) -> None:
+    large = block(7, "x" * (len(small) * times + 34_000))
+    for stream in (small * times + large, large + small * times, small * times + large + small * times + large):
+        assert flat([MANY, stream]) == expected(MANY + stream)
+
+
 def test_lines_events_at_every_cut() -> None:
     wanted = [
         ("connected", ""),
