@@ -165,6 +165,8 @@ class Journal:
             return Entry(self.oldest, None)
 
     def _entry_at(self, position: int) -> Entry | None:
+        if position == self.oldest:  # the end of the event before it, which is gone
+            return Entry(position)
         if not self.oldest < position <= self.end:
             return None
         mark = b"\nid: %d\n\n" % position

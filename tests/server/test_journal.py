@@ -79,12 +79,14 @@ def test_past_its_bound_the_oldest_goes_and_is_told(tmp_path: Path) -> None:
     assert left[-1].data["line"] == "number 199"
     assert journal.entry("66") == Entry(journal.oldest, None)
     assert journal.entry(left[0].id) == Entry(int(left[0].id or ""))
+    assert journal.entry(str(journal.oldest)) == Entry(journal.oldest), "the last event that went was seen"
     assert sum(file.stat().st_size for file in journal.folder.iterdir()) <= 4200
     with pytest.raises(LookupError):
         journal.read(0, 10)
     complete(journal)
     again = Journal.load(journal.folder, lost_message="never said")
     assert again.entry(None) == Entry(journal.oldest, 200 - len(left))
+    assert again.entry(str(journal.oldest)) == Entry(journal.oldest)
 
 
 @pytest.mark.parametrize("torn", range(0, 70, 3))
