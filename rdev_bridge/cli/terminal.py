@@ -107,7 +107,7 @@ class TerminalFace:
                     say(f"waiting for {connection.server}{reason}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False
-                say(f"connection to {connection.server} resumed, nothing was lost")
+                say(f"connection to {connection.server} resumed")
             case ConnectionState.CONNECTED:
                 self._connected, self._reconnecting = True, False
                 if connection.message:

@@ -41,18 +41,18 @@ def proxied(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
 def test_a_broken_connection_costs_two_lines_and_nothing_else(bridge: Bridge, proxied: Use) -> None:
     def plan(request: Request) -> Fault:
         number = request.stream_number
-        return PASS if number is None or number > 5 else Fault(cut_when=after_events(3, 7))
+        return PASS if number is None or number > 2 else Fault(cut_when=after_events(1, 20))
 
     proxied(plan)
     done = bridge.run("seq 1 20; exit 3")
     assert done.stdout == b"".join(b"%d\n" % n for n in range(1, 21))
     assert done.returncode == 3
     said = done.stderr.decode().splitlines()
-    assert len(said) == 2 * 6
+    assert len(said) == 2 * 3
     assert set(said[::2]) == {said[0]}
     assert "lost: " in said[0]
     assert said[0].endswith("reconnecting, the command goes on")
-    assert said[1].endswith("resumed, nothing was lost")
+    assert said[1].endswith(" resumed")
 
 
 def test_a_lost_answer_to_the_start_call_is_125_and_says_what_is_known(
