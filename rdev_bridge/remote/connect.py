@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_GRACE_S = 5.0
 _CANCEL_CALL_S = 30.0
+_TRIES_HERE = 3
 
 
 def open_server(
@@ -136,13 +138,15 @@ class Connector:
         return RemoteCommand(self, Binding(started.stream_id, token, way))
 
     async def _start_here(self, text: str, token: str) -> Started:
-        """On the embedded server the same key twice is the same command, so a lost answer is simply asked for again."""
-        for _ in range(2):
-            try:
-                return await self.api.start(text, token)
-            except AnswerLostError:
-                await self.locate()
-        return await self.api.start(text, token)
+        """On the embedded server, started again if it has died meanwhile.
+
+        The same key twice is the same command there, so a lost answer is simply asked for again.
+        """
+        for _ in range(_TRIES_HERE - 1):
+            api = await self.locate()
+            with suppress(AnswerLostError, _GoneError):
+                return await api.start(text, token, _pause_if_reached)
+        return await (await self.locate()).start(text, token)
 
     async def _end_unanswered(self, text: str, token: str) -> CancelResult:
         """End what a start call may have started. It goes on when we are cancelled, until the connection is closed."""
@@ -240,13 +244,12 @@ class Connector:
         if isinstance(server, EmbeddedServer) and self._lease is not None:
             address = await self._lease.find(self._environ)
             if self._api is None or address.url != self._url:
-                if self._api is not None:
-                    await self._api.client.aclose()
                 origin = checked_origin(address.url, allow_http=False)
-                unanswered = self._api.unanswered if self._api is not None else set()
+                before, self._url = self._api, address.url
                 self._api = Api(new_client(origin, Secret(address.key)), origin, address.project, self.jitter)
-                self._api.unanswered |= unanswered
-                self._url = address.url
+                if before is not None:
+                    self._api.unanswered |= before.unanswered
+                    await before.client.aclose()
         return self.api
 
     async def _use_remote(self, server: RemoteServer) -> None:
@@ -257,6 +260,16 @@ class Connector:
 
             key = await asyncio.to_thread(key_for, server, self._environ)
         self._api = Api(new_client(origin, key), origin, self.target.project, self.jitter)
+
+
+class _GoneError(Exception):
+    """Nobody listens at the embedded server's address any more."""
+
+
+async def _pause_if_reached(wait: Wait) -> None:
+    if not wait.reached:
+        raise _GoneError
+    await pause(wait)
 
 
 class RemoteCommand:

@@ -20,10 +20,12 @@ from rdev_bridge.remote.connect import Connector, open_server
 from rdev_bridge.remote.embedded import Lease
 from rdev_bridge.remote.items import CommandSpec, Completed, OutputArrived, StreamLost
 from tests.remote.desk import QUICK, Followed, gather
-from tests.support.wait import eventually_async
+from tests.support.wait import eventually, eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from rdev_bridge.remote.client import Api
 
 
 def is_alive(pid: int) -> bool:
@@ -143,6 +145,33 @@ async def test_killed_in_the_middle_the_run_is_lost_and_said_once(folder: Path) 
         assert isinstance(followed.end, StreamLost)
         assert server_pid(folder) != pid
         assert (await connector.ask("echo again")).stdout == "again\n"
+
+
+async def test_killed_between_two_commands_the_next_one_finds_another_server(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with here(folder) as connector:
+        assert (await connector.ask("echo one")).stdout == "one\n"
+        kill_and_wait(server_pid(folder))
+        async with asyncio.timeout(20):
+            assert (await connector.ask("echo two")).stdout == "two\n"
+        located = connector.locate
+
+        async def located_too_early() -> Api:
+            """It dies after it was found."""
+            monkeypatch.undo()
+            api = await located()
+            kill_and_wait(server_pid(folder))
+            return api
+
+        monkeypatch.setattr(connector, "locate", located_too_early)
+        async with asyncio.timeout(20):
+            assert (await connector.ask("echo three")).stdout == "three\n"
+
+
+def kill_and_wait(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not is_alive(pid), what="the server's death")
 
 
 async def test_a_finished_run_can_be_read_from_a_later_server(folder: Path) -> None:
