@@ -84,13 +84,11 @@ class EditorFace:
             bodies = [] if message is None else [message]
         else:
             bodies = []
-        has_it = partial(self.delivered, run.run_id, batch.end_offset)
         for body in bodies[:-1]:
             await self._writer.send_output(body)
-        if bodies:
+        if bodies:  # else the next message says it, for what is before it may not be written yet
+            has_it = partial(self.delivered, run.run_id, batch.end_offset)
             await self._writer.send_output(bodies[-1], has_it)
-        else:
-            has_it()
         if self._client.progress and batch.lines and batch.lines[-1].lines:
             self.progress.output(run, batch.lines[-1].lines[-1])
 

@@ -1,0 +1,55 @@
+"""What the editor's pipe took, and what counts as delivered: over a real pipe that is read when the test says so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdev_bridge.editor.channel import Writer
+from rdev_bridge.editor.client import Client
+from rdev_bridge.editor.face import EditorFace
+from rdev_bridge.editor.peer import Peer
+from rdev_bridge.model import Chunk, Run, RunState, Stream, Trigger
+from rdev_bridge.runs.observer import OutputBatch
+from tests.support.wait import eventually_async
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES = [Chunk(Stream.STDOUT, ["x" * 1000] * 150)]  # more than a pipe holds
+PIECE = [Chunk(Stream.STDOUT, ["the next line's begin"], ended=False)]
+
+
+@pytest.mark.parametrize("rdev", [True, False])
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_nothing_is_delivered_before_the_pipe_took_it(tmp_path: Path, *, rdev: bool, leaves: bool) -> None:
+    """Neither by a piece of the next line, which has no message of its own, nor by an editor that leaves."""
+    far, near = os.pipe()
+    writer = Writer(near, lambda: None)
+    writer.start()
+    face = EditorFace(Peer(writer.send, lambda: None), writer, Client(rdev=rdev), lambda: None)
+    delivered: list[int] = []
+    face.delivered = lambda run_id, offset: delivered.append(offset)
+    run = Run(run_id="r", command="x", folder=tmp_path, project="p", server="s", state=RunState.RUNNING,
+              started_at=datetime.now(UTC), log_path=tmp_path / "output.log")  # fmt: skip
+    await face.run_started(run, Trigger())
+    await face.output(run, OutputBatch(0, LINES, LINES, 150_150))
+    if leaves:
+        writer.abandon()
+    await face.output(run, OutputBatch(150, [], PIECE, 150_171))
+    assert delivered == []
+    whole = [Chunk(Stream.STDOUT, ["the next line's begin and end"])]
+    await face.output(run, OutputBatch(150, whole, [Chunk(Stream.STDOUT, [" and end"])], 150_180))
+    os.set_blocking(far, False)
+
+    def read() -> list[int]:
+        with contextlib.suppress(BlockingIOError):
+            os.read(far, 1 << 20)
+        return delivered
+
+    await eventually_async(lambda: read() == ([150_150] if leaves else [150_150, 150_180]))
+    os.close(far)
