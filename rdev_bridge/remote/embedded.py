@@ -17,19 +17,16 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-import httpx
 import msgspec
 
 from rdev_bridge import places
 from rdev_bridge.errors import RdevError
-from rdev_bridge.remote.http import new_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 START_TIMEOUT_S = 30.0
-_HEALTH_TIMEOUT_S = 5.0
 _POLL_S = 0.01
 _MAX_LOG_BYTES = 1024 * 1024
 _NOT_FOR_IT = ("RDEV_", "BRIDGE_STREAM_")
@@ -73,14 +70,14 @@ class Lease:
         self._file.close()
 
     async def find(self, environ: Mapping[str, str]) -> Address:
-        """The address of a server that answers, started now if there is none. Raises RdevError."""
+        """The address of a server that lives, started now if there is none. Raises RdevError."""
         runtime = places.runtime_dir(self.folder)
         guard = await asyncio.to_thread(_open_private, runtime / "start-lock")
         try:
             await _lock(guard, fcntl.LOCK_EX, "the embedded server's start")
             address_file = runtime / "address.json"
             address = _read(address_file)
-            if address is not None and await _answers(address):
+            if address is not None:
                 return address
             address_file.unlink(missing_ok=True)
             return await self._start(runtime, environ)
@@ -99,7 +96,7 @@ class Lease:
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
             address = _read(address_file)
-            if address is not None and await _answers(address):
+            if address is not None:
                 return address
             if process.returncode is not None:
                 break
@@ -122,20 +119,21 @@ async def _lock(file: IO[bytes], how: int, what: str) -> None:
             return
 
 
-async def _answers(address: Address) -> bool:
-    try:
-        async with new_client(httpx.URL(address.url), None) as client:
-            response = await client.get(f"{address.url}/health", timeout=_HEALTH_TIMEOUT_S)
-    except (httpx.HTTPError, OSError):
-        return False
-    return response.status_code == 200
-
-
 def _read(path: Path) -> Address | None:
+    """What the server that lives now wrote there; None where there is none, or it has died.
+
+    A server holds a lock on its file for as long as it lives. Who answers at the url proves nothing: any user of this
+    machine can take the port of a dead server, and would be sent the key.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Address)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return msgspec.json.decode(file.read(), type=Address)
     except (OSError, msgspec.DecodeError):
-        return None
+        pass
+    return None
 
 
 def _open_private(path: Path) -> IO[bytes]:

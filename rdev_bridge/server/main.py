@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import resource
@@ -54,14 +55,18 @@ def serve(options: Options, environ: Mapping[str, str]) -> None:
     with (
         socket.create_server((options.host, options.port), family=family, backlog=512) as listener,
         own_store(options.state) as store,
+        contextlib.ExitStack() as alive,
     ):
         # Accepted connections inherit it. asyncio sets it only on sockets made with a protocol number, and without it
         # each small event waits 40 ms for the acknowledgement of the one before.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        asyncio.run(_serve(options, environ, listener, store))
+        asyncio.run(_serve(options, environ, listener, store, alive))
 
 
-async def _serve(options: Options, environ: Mapping[str, str], listener: socket.socket, store: Path) -> None:
+async def _serve(
+    options: Options, environ: Mapping[str, str], listener: socket.socket, store: Path, alive: contextlib.ExitStack
+) -> None:
+    """`alive` closes what shall be open to the end."""
     limits = options.limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     url = _url(options.host, listener.getsockname()[1])
     commands = Commands(store, root=options.root, shell=options.shell, environ=environ, limits=limits)
@@ -70,9 +75,8 @@ async def _serve(options: Options, environ: Mapping[str, str], listener: socket.
 
     def announce() -> None:
         if options.address_file is not None:
-            write_address(
-                options.address_file, url=url, project=options.project, key=options.gate.key, version=__version__
-            )
+            file, key = options.address_file, options.gate.key
+            alive.enter_context(write_address(file, url=url, project=options.project, key=key, version=__version__))
         print(json.dumps({"url": url, "project": options.project}), flush=True)  # noqa: T201 (the contract's first line)
 
     def is_idle() -> bool:

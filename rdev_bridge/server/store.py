@@ -10,7 +10,7 @@ import secrets
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,14 +72,28 @@ def kept_key(path: Path) -> str:
     """The key in `path`; where there is none, a new one of 192 bits is put there. Raises StoreError."""
     if not path.exists():
         with contextlib.suppress(FileExistsError):
-            _write_whole(path, f"rdev_{secrets.token_urlsafe(24)}\n", replace=False)
+            _write_whole(path, f"rdev_{secrets.token_urlsafe(24)}\n")
     return read_key(path)
 
 
-def write_address(path: Path, *, url: str, project: str, key: str, version: str) -> None:
-    """Say where this server is, for the bridges of this user."""
+def write_address(path: Path, *, url: str, project: str, key: str, version: str) -> IO[str]:
+    """Say where this server is, for the bridges of this user, who believe it as long as the file returned is open.
+
+    It holds a lock on what it wrote: the kernel lets go of it when the server dies, and nobody else can have it.
+    """
     facts = {"url": url, "project": project, "pid": os.getpid(), "key": key, "version": version}
-    _write_whole(path, json.dumps(facts) + "\n", replace=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    file = os.fdopen(descriptor, "w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps(facts) + "\n")
+        file.flush()
+        Path(name).replace(path)
+    except BaseException:
+        file.close()
+        Path(name).unlink(missing_ok=True)
+        raise
+    return file
 
 
 def remove_address(path: Path) -> None:
@@ -89,14 +103,12 @@ def remove_address(path: Path) -> None:
             path.unlink()
 
 
-def _write_whole(path: Path, text: str, *, replace: bool) -> None:
+def _write_whole(path: Path, text: str) -> None:
+    """Raises FileExistsError."""
     file, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # 0600 from the start
     try:
         with os.fdopen(file, "w", encoding="utf-8") as out:
             out.write(text)
-        if replace:
-            Path(name).replace(path)
-        else:
-            path.hardlink_to(name)
+        path.hardlink_to(name)
     finally:
         Path(name).unlink(missing_ok=True)

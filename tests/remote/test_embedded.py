@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from rdev_bridge import places
@@ -201,6 +202,39 @@ async def test_cancel_there(folder: Path) -> None:
         assert isinstance(followed.end, Completed)
         assert (await command.cancel(0.2)).dead
         assert (await connector.adopt(command.binding).cancel(0.2)).dead
+
+
+async def test_the_key_goes_to_nobody_who_took_a_dead_server_s_port(folder: Path) -> None:
+    """Any user of this machine can listen there and answer like an rdev server."""
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
+        writer.close()
+
+    async with here(folder) as connector:
+        pid, port = server_pid(folder), httpx.URL(str(address(folder)["url"])).port
+        os.kill(pid, signal.SIGKILL)
+        await eventually_async(lambda: not is_alive(pid), what="the server's death")
+        async with await asyncio.start_server(answer, "127.0.0.1", port):
+            async with here(folder) as later:
+                assert (await later.ask("echo hello")).stdout == "hello\n"
+            await connector.locate()
+            assert (await connector.ask("echo hello")).stdout == "hello\n"
+            assert heard == []
+
+
+async def test_a_server_that_is_only_slow_stays(folder: Path) -> None:
+    async with here(folder) as connector:
+        pid = server_pid(folder)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            async with here(folder):
+                assert server_pid(folder) == pid
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (await connector.ask("echo hello")).stdout == "hello\n"
 
 
 async def test_a_command_that_started_another_folder_s_server_does_not_take_it_along(
