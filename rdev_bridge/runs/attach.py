@@ -30,15 +30,14 @@ _CLAIM_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class AttachedRun:
-    """`seq` is the number of the first line that the observers get, `offset` the first byte of the run's log.
+    """`seq` is the number of the first line that the observers get.
 
-    `owned`: this bridge works on the run from here on; otherwise another one does, and this is a second reader.
+    Of a run that they are told of already, it is the number of the lines so far, the last of which may still be on
+    their way.
     """
 
     run: Run
     seq: int
-    offset: int
-    owned: bool
 
 
 async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audience) -> AttachedRun:
@@ -47,7 +46,7 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     owned = await _claimed(folder)
     if (present := runner.live.get(folder.run_id)) is not None:  # asked for twice at once: it is told once
         folder.release()
-        return AttachedRun(present.run, present.run.lines, 0, owned=True)
+        return AttachedRun(present.run, present.run.lines)
     stored = folder.load() or stored
     finished = stored.state is RunState.FINISHED
     if not finished and stored.binding is None and not owned:
@@ -73,7 +72,7 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     if not owned:
         mark.close()
     replay = Replay(reader, offset=offset) if seq is None else Replay(reader, seq=seq)
-    attached = AttachedRun(live.run, replay.seq, offset if seq is None else replay.offset, owned)
+    attached = AttachedRun(live.run, replay.seq)
     runner.adopt(live, _live(runner, live, reader, replay))
     return attached
 

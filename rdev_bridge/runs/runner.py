@@ -113,11 +113,12 @@ class Runner:
     async def attach(self, run_id: str, seq: int | None = None) -> AttachedRun:
         """Tell the observers of this run from line `seq` on; without it, from the line after the last delivered one.
 
-        A run that nobody owns any more is taken over. Raises UsageError, RdevError.
+        A run that nobody owns is taken over; one that the observers are told of already goes on, whatever `seq`
+        says. Raises UsageError, RdevError.
         """
         live = self.live.get(run_id)
         if live is not None:
-            return AttachedRun(live.run, live.run.lines, 0, owned=True)
+            return AttachedRun(live.run, live.run.lines)
         return await attach(self, run_id, seq, self.audience)
 
     async def wait_started(self, run_id: str) -> bool:

@@ -191,6 +191,20 @@ def test_a_run_that_is_attached_to_several_times_at_once_is_told_once(workspace:
         assert second.seen("rdev/runStarted") + second.seen("rdev/runFinished") == []
 
 
+def test_attaching_to_a_run_that_is_told_already_tells_nothing_again(workspace: Path) -> None:
+    with open_editor(workspace) as editor:
+        command = "echo one; while [ ! -e go ]; do sleep 0.05; done; echo two"
+        run_id = editor.call("rdev/run", {"command": command})["runId"]
+        editor.expect("rdev/runStarted")
+        editor.expect("rdev/output")
+        assert editor.call("rdev/attach", {"runId": run_id, "seq": 0})["seq"] == 1
+        (workspace / "go").touch()
+        output = editor.expect("rdev/output")
+        assert (output["seq"], output["chunks"][0]["lines"]) == (1, ["two"])
+        editor.expect("rdev/runFinished")
+        assert editor.seen("rdev/runStarted") == []
+
+
 def test_a_changed_rdev_toml_is_read_again(workspace: Path) -> None:
     with open_editor(workspace) as editor:
         editor.call("rdev/tasks")
