@@ -95,6 +95,9 @@ class Follower:
             reason = "the server does not answer" if isinstance(error, TimeoutError) else why(error)
             yield GiveUp(reason) if is_untrusted(error) else resume.unreachable(time.monotonic(), reason)
             return
+        except RdevError as error:  # nowhere to connect to
+            yield GiveUp(str(error))
+            return
         try:
             refusal = self._refusal(response)
             if refusal is not None:

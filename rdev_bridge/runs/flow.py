@@ -67,7 +67,7 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
     except EndedEarlyError:
         return Ending(live.wanted_end or Outcome.CANCELLED, message="it was ended before its command started")
     except (RdevError, UsageError) as error:
-        may_run = sending and isinstance(error, AnswerLostError)
+        may_run = live.binding is not None or (sending and isinstance(error, AnswerLostError))
         outcome = Outcome.LOST if may_run else Outcome.ERROR
         return Ending(outcome, message=str(error), reason=getattr(error, "reason", None))
     except Exception as error:

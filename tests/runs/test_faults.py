@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rdev_bridge import places
 from rdev_bridge.app import App
+from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Outcome, RunRequest
+from rdev_bridge.remote.embedded import Address, Lease
 from tests.faults.proxy import PASS, Fault, FaultProxy, Request
 from tests.support.foreign_server import ForeignServer
 from tests.support.wait import eventually_async
@@ -51,3 +56,26 @@ async def test_a_bridge_that_ends_during_a_slow_start_ends_the_command(tmp_path:
             app.runner.submit(RunRequest(folder=tmp_path, command="sleep 1000"))
             await eventually_async(lambda: server.starts, what="the command's start")
         await eventually_async(lambda: next(iter(server.commands.values())).done, what="the command's end")
+
+
+async def test_an_embedded_server_that_cannot_come_back_makes_the_run_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> Address:
+        raise RdevError("the embedded server did not start", reason="embeddedServer")
+
+    async with App([tmp_path], dict(os.environ)) as app:
+        run_id = app.runner.submit(
+            RunRequest(folder=tmp_path, command="printf %0100000d 7; until [ -e go ]; do sleep 0.05; done")
+        ).run_id
+        log_path = app.runner.live[run_id].run.log_path
+        await eventually_async(lambda: log_path.exists() and log_path.stat().st_size, what="the output")
+        with monkeypatch.context() as patch:
+            patch.setattr(Lease, "find", broken)
+            address = json.loads((places.runtime_dir(tmp_path) / "address.json").read_text())
+            os.kill(address["pid"], signal.SIGKILL)
+            async with asyncio.timeout(20):
+                run = await app.runner.wait(run_id)
+    assert (run.outcome, run.lines) == (Outcome.LOST, 1), "its last line is told, ended or not"
+    assert run.message == "the embedded server did not start"
+    (tmp_path / "go").touch()
