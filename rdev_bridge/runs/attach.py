@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +64,8 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
         stored_target=stored.target,
         audience=audience,
         on_client_exit=stored.on_client_exit,
-        timeout_s=_time_left_s(stored),
+        timeout_s=stored.timeout_s,
+        command_started_at=stored.command_started_at,
         binding=None if stored.binding is None else Binding.from_wire(stored.binding),
         mark=mark if owned else None,
     )
@@ -154,9 +154,3 @@ async def _take_to_the_end(runner: Runner, run_id: str) -> Run:
     live = runner.live[run_id]
     live.end(Outcome.CANCELLED)
     return await live.wait()
-
-
-def _time_left_s(stored: StoredRun) -> float | None:
-    if stored.timeout_s is None:
-        return None
-    return max(0.0, stored.timeout_s - (datetime.now(UTC) - stored.started_at).total_seconds())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rdev_bridge.errors import RdevError, UsageError
@@ -79,10 +80,11 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
 
 
 async def follow(live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
-    """Relay the rest of a command that runs; its time limit counts from here."""
+    """Relay the rest of a command that runs; the owner of the run minds its limit, from the command's start on."""
     timer = None
-    if live.timeout_s is not None:
-        timer = asyncio.get_running_loop().call_later(live.timeout_s, live.end, Outcome.TIMED_OUT)
+    left_s = live.time_left_s()
+    if left_s is not None and live.folder.is_mine:
+        timer = asyncio.get_running_loop().call_later(left_s, live.end, Outcome.TIMED_OUT)
     try:
         return await follow_to_end(live, command, relay, after)
     except OSError as error:
@@ -106,7 +108,7 @@ async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) 
         await live.pause(wait.delay_s)
 
     command = await live.unless_ended(connector.start(spec, pause), patience_s=_START_PATIENCE_S)
-    live.binding = command.binding
+    live.binding, live.command_started_at = command.binding, datetime.now(UTC)
     live.save()
     live.started.set()
     return command

@@ -63,6 +63,7 @@ class LiveRun:
     audience: Audience
     mark: DeliveredMark | None = None
     timeout_s: float | None = None
+    command_started_at: datetime | None = None
     request: RunRequest | None = None
     spec: CommandSpec | None = None
     plan: Plan | None = None
@@ -157,6 +158,12 @@ class LiveRun:
         self.began_s = time.monotonic()
         self.run = replace(self.run, state=RunState.RUNNING, started_at=datetime.now(UTC))
 
+    def time_left_s(self) -> float | None:
+        """What is left of its time limit, if it has one."""
+        if self.timeout_s is None or self.command_started_at is None:
+            return self.timeout_s
+        return max(0.0, self.timeout_s - max(0.0, (datetime.now(UTC) - self.command_started_at).total_seconds()))
+
     def save(self) -> None:
         """Keep the snapshot on disk, unless that is another bridge's business. A full disk costs the history alone."""
         if not self.folder.is_mine:
@@ -166,6 +173,7 @@ class LiveRun:
             self.stored_target,
             on_client_exit=self.on_client_exit,
             timeout_s=self.timeout_s,
+            command_started_at=self.command_started_at,
             binding=None if self.binding is None else self.binding.to_wire(),
         )
         try:

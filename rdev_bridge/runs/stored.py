@@ -61,6 +61,7 @@ class StoredRun(msgspec.Struct, omit_defaults=True):
     stale: bool = False
     on_client_exit: OnClientExit = OnClientExit.CANCEL
     timeout_s: float | None = None
+    command_started_at: datetime | None = None
     binding: dict[str, Any] | None = None
 
     @classmethod
@@ -71,6 +72,7 @@ class StoredRun(msgspec.Struct, omit_defaults=True):
         *,
         on_client_exit: OnClientExit,
         timeout_s: float | None,
+        command_started_at: datetime | None,
         binding: dict[str, Any] | None,
     ) -> StoredRun:
         """What is kept of `run`."""
@@ -99,6 +101,7 @@ class StoredRun(msgspec.Struct, omit_defaults=True):
             stale=run.stale,
             on_client_exit=on_client_exit,
             timeout_s=timeout_s,
+            command_started_at=command_started_at,
             binding=binding,
         )
 

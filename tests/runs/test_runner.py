@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -432,3 +434,50 @@ async def test_a_reader_that_has_all_of_it_is_told_how_much_that_was(tmp_path: P
             run = await app.runner.wait(run_id)
     assert run_id not in ears[1].lines
     assert (run.outcome, run.lines) == (Outcome.SUCCEEDED, 5)
+
+
+@pytest.mark.parametrize("way", ["owner lives", "owner is gone"])
+async def test_whoever_attaches_leaves_a_run_its_whole_time(tmp_path: Path, way: str) -> None:
+    command = "echo began; until [ -e go ]; do sleep 0.05; done"
+    request = RunRequest(folder=tmp_path, command=command, timeout_s=600.0, on_client_exit=OnClientExit.DETACH)
+    ear, other = Ear(), Ear()
+    ear.gate.set()
+    other.gate.set()
+    async with contextlib.AsyncExitStack() as owner_lives:
+        owner = await owner_lives.enter_async_context(App([tmp_path], dict(os.environ), observers=[ear]))
+        run_id = owner.runner.submit(request).run_id
+        await eventually_async(lambda: ear.lines.get(run_id) == ["began"])
+        edit(owner, run_id, started_at=datetime.now(UTC) - timedelta(hours=1))  # the rest went into sync
+        if way == "owner is gone":
+            await owner_lives.aclose()
+            edit(owner, run_id, started_at=datetime.now(UTC) - timedelta(hours=1))
+        async with App([tmp_path], dict(os.environ), observers=[other]) as app:
+            assert (await app.runner.attach(run_id, 0)).owned is (way == "owner is gone")
+            await eventually_async(lambda: other.lines.get(run_id) == ["began"])
+            (tmp_path / "go").touch()
+            async with asyncio.timeout(30):
+                run = await app.runner.wait(run_id)
+    assert run.outcome is Outcome.SUCCEEDED
+
+
+async def test_whoever_takes_a_run_over_minds_the_time_that_is_left(tmp_path: Path) -> None:
+    request = RunRequest(folder=tmp_path, command="sleep 600", timeout_s=600.0, on_client_exit=OnClientExit.DETACH)
+    async with App([tmp_path], dict(os.environ)) as app:
+        run_id = app.runner.submit(request).run_id
+        await app.runner.wait_started(run_id)
+    edit(app, run_id, command_started_at=datetime.now(UTC) - timedelta(hours=1))
+    async with App([tmp_path], dict(os.environ)) as app:
+        await app.runner.attach(run_id)
+        async with asyncio.timeout(30):
+            assert (await app.runner.wait(run_id)).outcome is Outcome.TIMED_OUT
+
+
+def edit(app: App, run_id: str, **times: datetime) -> None:
+    """Change what the record of a run says of times."""
+    folder = next(store.get(run_id) for store in app.stores())
+    assert folder is not None
+    stored = folder.load()
+    assert stored is not None
+    for name, at in times.items():
+        setattr(stored, name, at)
+    folder.save(stored)

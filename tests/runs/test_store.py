@@ -31,7 +31,12 @@ def keep(
     run = replace(a_run(folder.path, folder.run_id, state), started_at=NOW - timedelta(days=age_days))
     folder.save(
         StoredRun.of(
-            run, StoredTarget("embedded", "p"), on_client_exit=OnClientExit.CANCEL, timeout_s=None, binding=None
+            run,
+            StoredTarget("embedded", "p"),
+            on_client_exit=OnClientExit.CANCEL,
+            timeout_s=None,
+            command_started_at=None,
+            binding=None,
         )
     )
     if not owned:
@@ -66,7 +71,12 @@ def test_a_snapshot_comes_back_as_it_was(tmp_path: Path) -> None:
         log_path=folder.log_path,
     )
     stored = StoredRun.of(
-        run, StoredTarget("s", "p"), on_client_exit=OnClientExit.DETACH, timeout_s=1.5, binding={"token": "t"}
+        run,
+        StoredTarget("s", "p"),
+        on_client_exit=OnClientExit.DETACH,
+        timeout_s=1.5,
+        command_started_at=None,
+        binding={"token": "t"},
     )
     folder.save(stored)
     assert folder.load() == stored
