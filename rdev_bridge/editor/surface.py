@@ -16,6 +16,7 @@ from rdev_bridge.editor.features.runs import (
     ReadOutputParams,
     RunIdParams,
     find_run,
+    newest_asked_for,
     run_for_editor,
 )
 from rdev_bridge.editor.features.tasks import TaskIndex
@@ -167,7 +168,10 @@ class Surface:
 
     def _rerun(self, params: RerunParams) -> dict[str, Any]:
         runs = self._session.runs()
-        run = next((run for run in runs if params.run_id in (None, run.run_id)), None)
+        if params.run_id is None:
+            run = newest_asked_for(runs)
+        else:
+            run = next((run for run in runs if run.run_id == params.run_id), None)
         if run is not None:
             return self._submit(request_again(run, self._session.request_of(run), self._index()))
         if params.task is not None:

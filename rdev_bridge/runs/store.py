@@ -216,10 +216,14 @@ class RunStore:
 
 
 def find_run(wanted: str, stores: Sequence[RunStore]) -> tuple[RunFolder, StoredRun]:
-    """The run that a person means: an id, the unique beginning of one, or `latest`. Raises UsageError."""
+    """The run that a person means: an id, the unique beginning of one, or `latest`. Raises UsageError.
+
+    `latest` is the newest run that somebody asked for, not one that another run depends on.
+    """
     known = [found for store in stores for found in store.all()]
-    if wanted == "latest" and known:
-        return max(known, key=lambda found: found[0].run_id)
+    asked_for = [found for found in known if found[1].parent_run_id is None]
+    if wanted == "latest" and asked_for:
+        return max(asked_for, key=lambda found: found[0].run_id)
     matching = [found for found in known if found[0].run_id.startswith(wanted.lower())] if wanted else []
     exact = [found for found in matching if found[0].run_id == wanted.lower()]
     if len(exact or matching) == 1:

@@ -297,6 +297,9 @@ def test_the_run_whose_output_is_meant() -> None:
     runs = [run("r3", task="lint"), run("r2", task="test"), run("r1", task="test")]
     tasks = {"test": task("test"), "far:test": task("test", PLAY)}
     assert choose(ShowOutputParams(), runs, tasks).run_id == "r3"
+    dependency = run("r4", task="build", parent_run_id="r3")
+    assert choose(ShowOutputParams(), [dependency, *runs], tasks).run_id == "r3"
+    assert choose(ShowOutputParams(run="build"), [dependency, *runs], tasks).run_id == "r4"
     assert choose(ShowOutputParams(run="test"), runs, tasks).run_id == "r2"
     assert choose(ShowOutputParams(run="lint"), runs, tasks).run_id == "r3"  # its task was removed since
     assert choose(ShowOutputParams(run_id="r1"), runs, tasks).run_id == "r1"

@@ -135,6 +135,18 @@ def test_runs_and_rerun(workspace: Path) -> None:
         assert [run["runId"] for run in editor.call("rdev/runs", {})["runs"]] == [second, first]
 
 
+def test_the_newest_run_is_the_one_that_was_asked_for(workspace: Path) -> None:
+    (workspace / "rdev.toml").write_text(
+        '[tasks.build]\ncommand = "echo built"\n[tasks.test]\ncommand = "echo tested"\ndepends_on = ["build"]\n'
+    )
+    with open_editor(workspace) as editor:
+        asked = editor.call("rdev/run", {"task": "test"})["runId"]
+        assert editor.output_of(asked)[0] == ["tested"]
+        assert editor.output_of(editor.execute("rdev.rerun")["runId"])[0] == ["tested"]
+        for method in ("rdev/runStarted", "rdev/output", "rdev/runFinished"):
+            editor.seen(method)
+
+
 def test_output_can_be_read_again(workspace: Path) -> None:
     with open_editor(workspace) as editor:
         run_id = editor.call("rdev/run", {"command": "seq 1 50; echo '\033]0;t\007end' >&2"})["runId"]

@@ -25,10 +25,16 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def keep(
-    store: RunStore, state: RunState = RunState.FINISHED, *, owned: bool = False, age_days: float = 0
+    store: RunStore,
+    state: RunState = RunState.FINISHED,
+    *,
+    owned: bool = False,
+    age_days: float = 0,
+    parent: str | None = None,
 ) -> RunFolder:
     folder = store.create()
-    run = replace(a_run(folder.path, folder.run_id, state), started_at=NOW - timedelta(days=age_days))
+    run = a_run(folder.path, folder.run_id, state)
+    run = replace(run, started_at=NOW - timedelta(days=age_days), parent_run_id=parent)
     folder.save(
         StoredRun.of(
             run,
@@ -168,6 +174,9 @@ def test_a_person_names_a_run_by_its_beginning_or_as_the_latest(tmp_path: Path) 
     ids = [folder.run_id for folder in folders]
     shared = next(n for n in range(9) if ids[0][n] != ids[1][n])
     assert find_run("latest", [store])[0].run_id == ids[1]
+    dependency = keep(store, parent=ids[1])
+    assert find_run("latest", [store])[0].run_id == ids[1]
+    store.remove(dependency)
     assert find_run(ids[0].upper()[: shared + 1], [store])[0].run_id == ids[0]
     with pytest.raises(UsageError, match="beginning of 2 run ids"):
         find_run(ids[0][:shared], [store])

@@ -47,6 +47,11 @@ def run_for_editor(run: Run) -> dict[str, Any]:
     return wire
 
 
+def newest_asked_for(runs: Iterable[Run]) -> Run | None:
+    """The first of `runs`, which are newest first, that no other run depends on."""
+    return next((run for run in runs if run.parent_run_id is None), None)
+
+
 def find_run(run_id: str, runs: Iterable[Run]) -> Run:
     """The run of this id. Raises UsageError."""
     for run in runs:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rdev_bridge.editor.features.runs import newest_asked_for
 from rdev_bridge.editor.peer import Unanswered
 from rdev_bridge.editor.wording import title_of
 from rdev_bridge.errors import UsageError
@@ -21,7 +22,7 @@ _INFO = 3  # MessageType
 
 
 class ShowOutputParams(msgspec.Struct, rename="camel"):
-    """`run`: a run's id, or a task for its newest run; without it, the newest run of all.
+    """`run`: a run's id, or a task for its newest run; without it, the newest run that is no other one's dependency.
 
     With `runId` and `task`: that run, or where it is no longer known, the task's newest one.
     """
@@ -39,8 +40,9 @@ def choose(params: ShowOutputParams, runs: Sequence[Run], tasks: Mapping[str, Ta
         for run in runs:
             if run.run_id == name or (run.task == name if task is None else _is_of(task, run)):
                 return run
-    if not wanted and runs:
-        return runs[0]
+    newest = newest_asked_for(runs)
+    if not wanted and newest is not None:
+        return newest
     raise UsageError(f"no run is known of {wanted[-1]!r}" if wanted else "nothing has run yet")
 
 
