@@ -1,9 +1,11 @@
-"""What a key is bound to: the scheme, host and port of a server (reliability rules, Security 1)."""
+"""Where a key may go: what it is bound to, and over what it is never sent (reliability rules, Security 1)."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+
+PLAIN_HTTP = "plain http to another machine lets anyone on the way read the key; use https"
 
 _PORTS = {"http": 80, "https": 443}
 # Nothing here that two URL parsers could read in two ways: no user, no backslash, no blank, no percent in the host.
@@ -45,6 +47,11 @@ def is_this_machine(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def exposes_key(url: str) -> bool:
+    """Whether a key for a checked url would go over plain http to another machine; `PLAIN_HTTP` says why not."""
+    return _parts(url)[0] == "http" and not is_this_machine(url)
 
 
 def _parts(url: str) -> tuple[str, str, int]:

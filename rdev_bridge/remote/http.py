@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from rdev_bridge import __version__
+from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key, is_this_machine
 from rdev_bridge.core.shown import one_line, visible
 from rdev_bridge.errors import RdevError, SettingsError
 from rdev_bridge.remote.transport import StreamTransport
@@ -24,42 +24,22 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 
 def checked_origin(url: str, *, allow_http: bool) -> httpx.URL:
-    """`url` as the base of all calls: http or https, no user, no query; plain http only to this machine or by consent.
+    """`url` as the base of all calls, by the rules of `core.origin`, which the settings have also been through.
 
     Raises SettingsError.
     """
-    parts = urlsplit(url)
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
-        raise SettingsError(f"{_shown(url)!r} is no http or https URL of a server", key="url")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise SettingsError("a server's url holds neither a user name nor a query; keys go into the keyring", key="url")
-    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
-        raise SettingsError(
-            f"{_shown(url)} is plain http to another machine, where anyone on the way reads the key. "
-            f"Use https, or set allow_http = true for this server in your own config.toml",
-            key="url",
-        )
+        url = check_url(url)
+    except ValueError as error:
+        raise SettingsError(str(error), key="url") from None
+    if exposes_key(url) and not allow_http:
+        raise SettingsError(f"{url}: {PLAIN_HTTP}, or set allow_http = true for it in your own config.toml", key="url")
     try:
-        origin = httpx.URL(url.rstrip("/"))
+        origin = httpx.URL(url)
         assert origin.host
     except (httpx.InvalidURL, UnicodeError):  # a name that looks like an international one and is none
-        raise SettingsError(f"{_shown(url)!r} has no host that can be looked up", key="url") from None
+        raise SettingsError(f"{url} has no host that can be looked up", key="url") from None
     return origin
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine without asking anybody."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def call_url(origin: httpx.URL, project: str, *path: str, **query: str) -> httpx.URL:
@@ -77,11 +57,11 @@ def call_url(origin: httpx.URL, project: str, *path: str, **query: str) -> httpx
 
 
 def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
-    """A client that follows no redirect, asks for no compression and takes no proxy to this machine."""
+    """A client of a checked origin: it follows no redirect, asks for no compression, takes no proxy to this machine."""
     headers = {"User-Agent": f"rdev-bridge/{__version__}", "Accept-Encoding": "identity"}
     if key is not None:
         headers["X-API-Key"] = key.reveal()
-    by_proxy = not is_loopback(origin.host) and origin.scheme in getproxies() and not proxy_bypass(origin.host)
+    by_proxy = not is_this_machine(str(origin)) and origin.scheme in getproxies() and not proxy_bypass(origin.host)
     tls = httpx.create_ssl_context() if origin.scheme == "https" and not by_proxy else None
     return httpx.AsyncClient(
         headers=headers,
@@ -155,9 +135,3 @@ def was_refused(error: BaseException) -> bool:
 def is_untrusted(error: Exception) -> bool:
     """Whether TLS failed for good: waiting does not make a certificate valid."""
     return isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower()
-
-
-def _shown(url: str) -> str:
-    """`url` without what may be a password."""
-    parts = urlsplit(url)
-    return url if "@" not in parts.netloc else parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rdev_bridge.core.origin import check_url, is_this_machine, origin
+from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key, origin
 from rdev_bridge.core.paths import PathMap, PathPair
 from rdev_bridge.errors import UsageError
 from rdev_bridge.model import EmbeddedServer, RemoteServer, Target
 from rdev_bridge.settings import values
 from rdev_bridge.settings.schema import EMBEDDED
-from rdev_bridge.settings.user import PLAIN_HTTP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +110,7 @@ def _at_url(url: str, where: str, user: UserConfig, environ: Mapping[str, str]) 
     place = origin(url)
     own = next((server for server in user.servers.values() if origin(server.url) == place), None)
     server = replace(own, url=url) if own else RemoteServer(name=place.partition("://")[2], url=url)
-    if url.startswith("http:") and not is_this_machine(url) and not server.allow_http:
+    if exposes_key(url) and not server.allow_http:
         raise UsageError(f"{where}: {PLAIN_HTTP}, or describe it in {user.path} with allow_http = true")
     return _with_environment(server, environ, own=own is not None)
 

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rdev_bridge.core.origin import check_url, is_this_machine
+from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key
 from rdev_bridge.errors import SettingsError
 from rdev_bridge.model import RemoteServer
 from rdev_bridge.places import config_file
@@ -68,7 +68,7 @@ def _server(source: Source, name: str, table: Any) -> RemoteServer:
         url = check_url(found["url"])
     except ValueError as error:
         raise source.error((*keys, "url"), str(error)) from None
-    if url.startswith("http:") and not is_this_machine(url) and not found.get("allow_http"):
+    if exposes_key(url) and not found.get("allow_http"):
         raise source.error((*keys, "url"), f"{PLAIN_HTTP}, or allow_http = true here if you accept that")
     return RemoteServer(
         name=name,
@@ -80,4 +80,3 @@ def _server(source: Source, name: str, table: Any) -> RemoteServer:
 
 
 _ROOT = 0
-PLAIN_HTTP = "plain http to another machine lets anyone on the way read the key; use https"

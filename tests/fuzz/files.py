@@ -126,7 +126,7 @@ def urls(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     try:
         url = check_url(text)
-        checked_origin(url, allow_http=True)
+        base = checked_origin(url, allow_http=True)
     except (ValueError, SettingsError):
         return
     parts, sent = urlsplit(url), httpx.URL(url)
@@ -138,6 +138,7 @@ def urls(data: bytes) -> None:
     assert (sent.port or port, sent.scheme) == (port, parts.scheme)
     assert not parts.username
     assert not sent.userinfo
+    assert (origin(str(base)), is_this_machine(str(base))) == (origin(url), is_this_machine(url))
     if is_this_machine(url):
         assert re.fullmatch(r"(.*\.)?localhost\.?|127\.\d+\.\d+\.\d+|[0-9a-f:.]*", parts.hostname)
 
