@@ -300,6 +300,8 @@ class RemoteCommand:
                 if isinstance(item, OutputArrived):
                     self._position = item.position
                 self._ended = self._ended or isinstance(item, Completed)
+                if isinstance(item, StreamFailed) and self.binding.cancel_way is CancelWay.DELETE:
+                    item = StreamLost(item.message)  # a server of ours has it running before it answers the start
                 yield item
         finally:
             await items.aclose()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rdev_bridge.server.journal import Journal
-from rdev_bridge.server.process import Command, mark_of
+from rdev_bridge.server.process import Command, mark_of, marked_streams
 from rdev_bridge.server.tree import Tree, end
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class Commands:
 
     @property
     def running(self) -> int:
-        """How many commands run now."""
-        return len(self._running)
+        """How many commands run now, or are being ended."""
+        return len(self._running) + len(self._leftovers)
 
     async def start(self, command: str, idempotency_key: str | None, body: bytes) -> str:
         """Start `command` and return its stream id; with a key that was used before, return what that call started.
@@ -142,15 +142,27 @@ class Commands:
         del self._running[command.stream_id]
 
     def journal(self, stream_id: str) -> Journal:
-        """The output of a command that runs or has run. Raises NoSuchCommandError."""
+        """The output of a command that runs or has run. Raises NoSuchCommandError.
+
+        Where an earlier server was killed under it, nobody listens to its processes any more: they are ended.
+        """
         if not _STREAM_ID.fullmatch(stream_id):
             raise NoSuchCommandError(stream_id)
         if command := self._running.get(stream_id):
             return command.journal
         try:
-            return Journal.load(self._journals / stream_id, lost_message=_LOST)
+            journal = Journal.load(self._journals / stream_id, lost_message=_LOST)
         except FileNotFoundError:
             raise NoSuchCommandError(stream_id) from None
+        if journal.was_lost:
+            self._end_leftovers(stream_id, self._limits.cancel_grace_s)
+        return journal
+
+    async def end_orphans(self) -> None:
+        """End what commands of an earlier server, which was killed, have left running."""
+        for stream_id in await asyncio.to_thread(marked_streams):
+            with contextlib.suppress(NoSuchCommandError, OSError):
+                self.journal(stream_id)
 
     def cancel(self, stream_id: str, grace_s: float | None) -> None:
         """End a command with all its processes; of a finished one, what it left behind. Raises NoSuchCommandError."""
@@ -158,7 +170,9 @@ class Commands:
             command.cancel(grace_s)
             return
         self.journal(stream_id)
-        grace_s = self._limits.cancel_grace_s if grace_s is None else grace_s
+        self._end_leftovers(stream_id, self._limits.cancel_grace_s if grace_s is None else grace_s)
+
+    def _end_leftovers(self, stream_id: str, grace_s: float) -> None:
         task = asyncio.create_task(end(Tree(mark_of(stream_id), None), grace_s))
         self._leftovers.add(task)
         task.add_done_callback(self._leftovers.discard)

@@ -50,6 +50,8 @@ class Journal:
         self.folder = folder
         self.end = 0
         self.ended = False
+        self.was_lost = False
+        """Whether `load` had to write its end."""
         self._lines = 0
         self._segment_bytes = segment_bytes
         self._journal_bytes = journal_bytes
@@ -251,3 +253,4 @@ class Journal:
         os.ftruncate(self._file, self.end - last.start)
         os.lseek(self._file, 0, os.SEEK_END)
         self.append(encode_last("error", {"message": lost_message}, self.end))
+        self.was_lost = True

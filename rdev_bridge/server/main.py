@@ -87,6 +87,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told_to_leave.set)
     serving = asyncio.create_task(server.serve([listener]))
+    orphans = asyncio.create_task(commands.end_orphans())
     sweeping = asyncio.create_task(commands.keep_swept(_SWEEP_S))
     reasons = [serving, asyncio.create_task(told_to_leave.wait())]
     if options.lease is not None:
@@ -98,7 +99,7 @@ async def _serve(
     await commands.close(_CLOSE_GRACE_S)
     server.should_exit = True
     await serving
-    for task in (sweeping, *reasons):
+    for task in (orphans, sweeping, *reasons):
         task.cancel()
 
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rdev_bridge.server.encode import Splitter, Text, encode_last, encode_lines
-from rdev_bridge.server.tree import Tree, end
+from rdev_bridge.server.tree import Tree, end, marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _DISK_RETRY_S = 1.0
+_MARK = "BRIDGE_STREAM_"
 
 
 def mark_of(stream_id: str) -> str:
@@ -27,7 +28,12 @@ def mark_of(stream_id: str) -> str:
 
     Its name holds the id, so that commands started inside of others carry the marks of both.
     """
-    return f"BRIDGE_STREAM_{stream_id}"
+    return f"{_MARK}{stream_id}"
+
+
+def marked_streams() -> set[str]:
+    """The commands of all servers that have a living process."""
+    return {name.removeprefix(_MARK) for name in marks(_MARK)}
 
 
 def environment_for(stream_id: str, environ: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,19 @@ class Tree:
         """The pids that run (a zombie does not)."""
         found = from_proc(self) if (_PROC / "self/environ").exists() else from_ps(self)
         return found - {os.getpid()}
+
+
+def marks(prefix: str) -> set[str]:
+    """The names of environment variables that begin so, of all processes of this user."""
+    if (_PROC / "self/environ").exists():
+        texts = []
+        for name in os.listdir(_PROC):  # noqa: PTH208 (as below)
+            with contextlib.suppress(OSError):
+                texts.append(_read(f"/proc/{name}/environ") if name.isdecimal() else b"")
+    else:
+        texts = [_ps("command=")]
+    found = re.compile(rb"(?:^|[\0 ])(%b\w+)=" % re.escape(prefix.encode()))
+    return {name.decode() for text in texts for name in found.findall(text)}
 
 
 async def end(tree: Tree, grace_s: float) -> bool:
@@ -96,11 +110,8 @@ def _read(path: str) -> bytes:
 
 def from_ps(tree: Tree) -> set[int]:
     """Where there is no /proc (macOS): `ps` shows the environment of this user's processes after the command."""
-    everything = ["-AEww"] if sys.platform == "darwin" else ["axeww"]
-    argv = ["ps", *everything, "-o", "pid=,pgid=,stat=,command="]
-    listing = subprocess.run(argv, capture_output=True, check=False, timeout=10).stdout
     found: set[int] = set()
-    for line in listing.splitlines():
+    for line in _ps("pid=,pgid=,stat=,command=").splitlines():
         words = line.split(None, 3)
         if len(words) < 3 or words[2][:1].decode() in _DEAD_STATES:
             continue
@@ -108,3 +119,8 @@ def from_ps(tree: Tree) -> set[int]:
         if ours or (len(words) > 3 and f" {tree.mark}=".encode() in words[3]):
             found.add(int(words[0]))
     return found
+
+
+def _ps(columns: str) -> bytes:
+    everything = ["-AEww"] if sys.platform == "darwin" else ["axeww"]
+    return subprocess.run(["ps", *everything, "-o", columns], capture_output=True, check=False, timeout=10).stdout

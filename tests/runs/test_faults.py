@@ -16,6 +16,7 @@ from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Outcome, RunRequest
 from rdev_bridge.remote.embedded import Address, Lease
 from tests.faults.proxy import PASS, Fault, FaultProxy, Request
+from tests.remote.test_embedded import is_alive
 from tests.support.foreign_server import ForeignServer
 from tests.support.wait import eventually_async
 
@@ -79,3 +80,16 @@ async def test_an_embedded_server_that_cannot_come_back_makes_the_run_lost(
     assert (run.outcome, run.lines) == (Outcome.LOST, 1), "its last line is told, ended or not"
     assert run.message == "the embedded server did not start"
     (tmp_path / "go").touch()
+
+
+async def test_a_server_killed_under_a_silent_command_makes_it_lost_and_ends_it(tmp_path: Path) -> None:
+    async with App([tmp_path], dict(os.environ)) as app:
+        run_id = app.runner.submit(RunRequest(folder=tmp_path, command="echo $$ >pid; exec sleep 1000")).run_id
+        await eventually_async(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+        address = json.loads((places.runtime_dir(tmp_path) / "address.json").read_text())
+        os.kill(address["pid"], signal.SIGKILL)
+        async with asyncio.timeout(20):
+            run = await app.runner.wait(run_id)
+        assert run.outcome is Outcome.LOST
+        pid = int((tmp_path / "pid").read_text())
+        await eventually_async(lambda: not is_alive(pid), what="the command's end")

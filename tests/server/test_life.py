@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.remote.test_embedded import is_alive
 from tests.server.served import Served, next_event, parse, serving
 from tests.support.wait import eventually
 
@@ -140,3 +141,24 @@ def test_two_servers_of_one_folder_keep_out_of_each_other_s_way(root: Path, stat
             assert [next_event(stream).name for _ in range(2)] == ["connected", "output"]
         first.cancel(running, grace_ms="0")
         assert parse(first.read(running))[-1].name == "complete"
+
+
+@pytest.mark.parametrize("end_of_server", [signal.SIGKILL, signal.SIGTERM])
+def test_the_next_server_ends_what_a_killed_one_left_running(
+    root: Path, state: Path, end_of_server: signal.Signals
+) -> None:
+    with serving(root, state) as server:
+        finished = server.run("exec >/dev/null 2>&1; setsid sleep 1000 & echo $! >kept")
+        assert finished[-1].name == "complete"
+        lost = server.start("setsid sleep 1001 & echo $! >gone; echo $$ >>gone; exec sleep 1002")
+        eventually(lambda: (root / "gone").exists() and len((root / "gone").read_text().split()) == 2)
+        server.close(end_of_server)
+    kept, *gone = (int(pid) for name in ("kept", "gone") for pid in (root / name).read_text().split())
+    try:
+        with serving(root, state) as server:
+            eventually(lambda: not any(map(is_alive, gone)), what="the end of all that the lost command had")
+            assert is_alive(kept), "a command that ended by itself keeps what it left in the background"
+            last = parse(server.read(lost))[-1]
+            assert last.name == ("error" if end_of_server is signal.SIGKILL else "complete")
+    finally:
+        os.kill(kept, signal.SIGKILL)
