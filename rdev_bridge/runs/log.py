@@ -1,7 +1,7 @@
 """A run's output on disk: `output.log` is the text as it came, `index` beside it says what it means.
 
 A record is written after the bytes that it speaks of, so that whatever a crash leaves is a valid prefix: bytes beyond
-the last whole record, and a torn record, count as never written.
+the last whole record, and a torn or damaged record with all that follows it, count as never written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rdev_bridge.runs.records import Record, decode_records, encode_record, pack, unpack
+from rdev_bridge.runs.records import Record, decode_records, encode_record, pack, unpack, whole_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,9 +72,13 @@ class LogReader:
                     whole = data = data + index.readline()
                     if not data.endswith(b"\n"):
                         return
-                for record, size in zip(decode_records(whole), map(len, whole.splitlines(keepends=True)), strict=True):
-                    self._index_at += size
+                lines = whole.splitlines(keepends=True)
+                records = whole_records(lines)
+                for record, line in zip(records, lines, strict=False):
+                    self._index_at += len(line)
                     self._add(record)
+                if len(records) < len(lines):
+                    return
                 index.seek(self._index_at)
 
     def point_before_seq(self, seq: int) -> Point:

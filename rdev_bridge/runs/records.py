@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,20 @@ class Record(msgspec.Struct, array_like=True, omit_defaults=True):
 
 encode_record = msgspec.json.Encoder().encode
 decode_records = msgspec.json.Decoder(Record).decode_lines
+_decode_record = msgspec.json.Decoder(Record).decode
+
+
+def whole_records(lines: Sequence[bytes]) -> list[Record]:
+    """The records of `lines` up to the first one that is damaged."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        found = decode_records(b"".join(lines))
+        if len(found) == len(lines):
+            return found
+    found = []
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        for line in lines:
+            found.append(_decode_record(line))
+    return found
 
 
 def to_utf8(text: str) -> bytes:

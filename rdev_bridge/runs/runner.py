@@ -345,3 +345,5 @@ class Runner:
             await end_elsewhere(self, run_id)
         except (RdevError, UsageError) as error:
             _log.warning("cannot cancel %s: %s", run_id, error)
+        except Exception:
+            _log.exception("cannot cancel %s", run_id)

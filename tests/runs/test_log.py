@@ -157,6 +157,22 @@ async def test_whatever_a_crash_leaves_is_a_valid_prefix(tmp_path: Path, lost_by
     assert (tmp_path / INDEX_NAME).read_bytes().count(b"\n") == 4
 
 
+@pytest.mark.parametrize("damage", [b"\n", b"[1,2\n", b"{}\n", b"\xff\x00\r\n", b'[1,2,true,"\xff"]\n'])
+async def test_what_follows_a_damaged_record_counts_as_never_written(tmp_path: Path, damage: bytes) -> None:
+    batches = [[Chunk(OUT, [f"line {n}"])] for n in range(4)]
+    write(tmp_path, batches)
+    whole, index = (tmp_path / LOG_NAME).read_bytes(), (tmp_path / INDEX_NAME).read_bytes()
+    lines = index.splitlines(keepends=True)
+    (tmp_path / INDEX_NAME).write_bytes(b"".join([*lines[:2], damage, *lines[3:]]))
+    reader = read(tmp_path)
+    assert (reader.position, reader.last.seq_end) == ("1", 2)
+    _, listener = await listen(tmp_path)
+    assert listener.lines == [(0, OUT, "line 0"), (1, OUT, "line 1")]
+    write(tmp_path, batches[2:], reader)
+    assert (tmp_path / LOG_NAME).read_bytes() == whole
+    assert read(tmp_path).index_end == (tmp_path / INDEX_NAME).stat().st_size
+
+
 def test_a_reader_keeps_up_with_a_log_that_grows(tmp_path: Path) -> None:
     writer, reader = LogWriter(tmp_path), LogReader(tmp_path)
     for number in range(5):

@@ -472,6 +472,24 @@ async def test_whoever_takes_a_run_over_minds_the_time_that_is_left(tmp_path: Pa
             assert (await app.runner.wait(run_id)).outcome is Outcome.TIMED_OUT
 
 
+async def test_a_cancel_that_cannot_be_written_down_harms_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "here")
+
+    async with App([tmp_path], dict(os.environ)) as owner:
+        run_id = owner.runner.submit(RunRequest(folder=tmp_path, command="sleep 600")).run_id
+        assert await owner.runner.wait_started(run_id)
+        async with App([tmp_path], dict(os.environ)) as app:
+            with monkeypatch.context() as patch:
+                patch.setattr(RunFolder, "note_end", full)
+                assert app.runner.cancel(run_id)
+                await eventually_async(lambda: f"cannot cancel {run_id}" in caplog.text)
+            other = app.runner.submit(RunRequest(folder=tmp_path, command="echo still here")).run_id
+            assert (await app.runner.wait(other)).outcome is Outcome.SUCCEEDED
+
+
 def edit(app: App, run_id: str, **times: datetime) -> None:
     """Change what the record of a run says of times."""
     folder = next(store.get(run_id) for store in app.stores())
