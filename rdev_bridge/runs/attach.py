@@ -128,11 +128,15 @@ async def end_elsewhere(runner: Runner, run_id: str) -> Run:
             f"{folder.run_id} has not started yet, and waits in another bridge; cancel it there", reason="notStarted"
         )
     folder.note_end(Outcome.CANCELLED)
-    target = runner.around.stored_target(stored.target, Path(stored.folder))
-    connector = await runner.around.connector(target)
-    result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
-    if not result.dead:
-        raise RdevError(f"{folder.run_id} may still be running: {result.message}", reason="notDead")
+    try:
+        target = runner.around.stored_target(stored.target, Path(stored.folder))
+        connector = await runner.around.connector(target)
+        result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
+        if not result.dead:
+            raise RdevError(f"{folder.run_id} may still be running: {result.message}", reason="notDead")
+    except BaseException:
+        folder.take_back_end()
+        raise
     return await _told_by_owner(runner, folder, stored)
 
 

@@ -112,6 +112,10 @@ class RunFolder:
         """Tell the owner what to call the end that somebody else is about to bring."""
         (self.path / _END_NAME).write_text(outcome.value)
 
+    def take_back_end(self) -> None:
+        """The end that `note_end` spoke of did not come."""
+        (self.path / _END_NAME).unlink(missing_ok=True)
+
     def noted_end(self) -> Outcome | None:
         """What `note_end` left, if it was called."""
         try:

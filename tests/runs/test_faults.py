@@ -15,6 +15,7 @@ from rdev_bridge.app import App
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Outcome, RunRequest
 from rdev_bridge.remote.embedded import Address, Lease
+from rdev_bridge.runs.attach import end_elsewhere
 from tests.faults.proxy import PASS, Fault, FaultProxy, Request
 from tests.remote.test_embedded import is_alive
 from tests.support.foreign_server import ForeignServer
@@ -93,3 +94,24 @@ async def test_a_server_killed_under_a_silent_command_makes_it_lost_and_ends_it(
         assert run.outcome is Outcome.LOST
         pid = int((tmp_path / "pid").read_text())
         await eventually_async(lambda: not is_alive(pid), what="the command's end")
+
+
+async def test_a_cancel_from_elsewhere_that_fails_leaves_the_run_its_own_end(tmp_path: Path) -> None:
+    def plan(request: Request) -> Fault:
+        return REFUSED if request.method == "POST" and request.number else PASS
+
+    request = RunRequest(folder=tmp_path, command="until [ -e go ]; do sleep 0.05; done")
+    async with (
+        ForeignServer(cwd=str(tmp_path)) as server,
+        FaultProxy(server.port, plan) as proxy,
+        app_of(tmp_path, server, proxy.url) as owner,
+        app_of(tmp_path, server, proxy.url) as other,
+    ):
+        run_id = owner.runner.submit(request).run_id
+        assert await owner.runner.wait_started(run_id)
+        with pytest.raises(RdevError, match="may still be running"):
+            await end_elsewhere(other.runner, run_id)
+        (tmp_path / "go").touch()
+        async with asyncio.timeout(20):
+            run = await owner.runner.wait(run_id)
+    assert (run.outcome, run.exit_code) == (Outcome.SUCCEEDED, 0)
