@@ -265,6 +265,7 @@ class Runner:
         self.live[run_id].end(Outcome.SUPERSEDED)
 
     def _drop(self, live: LiveRun, outcome: Outcome) -> None:
+        live.end(outcome)
         live.task = self.group.create_task(self._never_started(live, outcome), name=f"end of {live.run_id}")
 
     async def _never_started(self, live: LiveRun, outcome: Outcome) -> None:

@@ -361,13 +361,31 @@ async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> Non
     async with App([tmp_path], dict(os.environ), observers=[again]) as app:
         assert {run.run_id: run.state for run in app.runner.runs()}[kept] is RunState.RUNNING
         attached = await app.runner.attach(kept, 0)
-        assert (attached.seq, attached.owned, attached.run.run_id) == (0, True, kept)
+        assert (attached.seq, attached.run.run_id) == (0, kept)
+        assert app.runner.live[kept].folder.is_mine
         assert attached.run.lines == 1, "what is in the log counts, though the bridge that counted it is gone"
         await eventually_async(lambda: again.lines.get(kept) == ["ready"])
         assert app.runner.cancel(kept)
         async with asyncio.timeout(30):
             assert (await app.runner.wait(kept)).outcome is Outcome.CANCELLED
     assert again.said[kept] == ["started", "cancelled"]
+
+
+async def test_what_still_waits_when_the_bridge_ends_is_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "rdev.toml").write_text(TASKS)
+    ear = Ear()
+    ear.gate.set()
+    async with App([tmp_path], dict(os.environ), observers=[ear]) as app:
+        request = RunRequest(folder=tmp_path, task=app.tasks()[0], on_client_exit=OnClientExit.DETACH)
+        kept, waiting = [app.runner.submit(request).run_id for _ in range(2)]
+        assert await app.runner.wait_started(kept)
+    assert ear.said[waiting] == ["queued", "cancelled"]
+    async with App([tmp_path], dict(os.environ)) as app:
+        found = {run.run_id: (run.state, run.outcome) for run in app.runner.runs()}
+        assert found == {kept: (RunState.RUNNING, None), waiting: (RunState.FINISHED, Outcome.CANCELLED)}
+        await app.runner.attach(kept)
+        (tmp_path / "go").touch()
+        assert (await app.runner.wait(kept)).outcome is Outcome.SUCCEEDED
 
 
 async def test_nothing_new_starts_while_the_bridge_ends(desk: Desk) -> None:
@@ -452,7 +470,8 @@ async def test_whoever_attaches_leaves_a_run_its_whole_time(tmp_path: Path, way:
             await owner_lives.aclose()
             edit(owner, run_id, started_at=datetime.now(UTC) - timedelta(hours=1))
         async with App([tmp_path], dict(os.environ), observers=[other]) as app:
-            assert (await app.runner.attach(run_id, 0)).owned is (way == "owner is gone")
+            await app.runner.attach(run_id, 0)
+            assert app.runner.live[run_id].folder.is_mine is (way == "owner is gone")
             await eventually_async(lambda: other.lines.get(run_id) == ["began"])
             (tmp_path / "go").touch()
             async with asyncio.timeout(30):
