@@ -166,9 +166,9 @@ class Connector:
             return CancelResult(dead=False, message=str(error) or "the server did not answer in time")
         return await self.adopt(Binding(started.stream_id, token, CancelWay.DELETE)).cancel()
 
-    def adopt(self, binding: Binding) -> RemoteCommand:
-        """A command started earlier, perhaps by another bridge."""
-        return RemoteCommand(self, binding)
+    def adopt(self, binding: Binding, after: Position | None = None) -> RemoteCommand:
+        """A command started earlier, perhaps by another bridge. `after`: what of its output need not be read again."""
+        return RemoteCommand(self, binding, after)
 
     async def ask(
         self, script: str, stdin: str | None = None, timeout_s: float = 60.0, *, cancellable: bool = True
@@ -275,10 +275,10 @@ async def _pause_if_reached(wait: Wait) -> None:
 class RemoteCommand:
     """A command on the server. `binding` is what must be kept to find it again."""
 
-    def __init__(self, connector: Connector, binding: Binding) -> None:
+    def __init__(self, connector: Connector, binding: Binding, after: Position | None = None) -> None:
         self.binding = binding
         self._connector = connector
-        self._position: Position | None = None
+        self._position = after
         self._ended = False
 
     async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:

@@ -109,7 +109,7 @@ async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay)
         if live.folder.is_mine:
             relay.writer = LogWriter(live.folder.path, reader)
         connector = await runner.around.connector(live.target)
-        return await follow(live, connector.adopt(live.binding), relay, reader.position)
+        return await follow(live, connector.adopt(live.binding, reader.position), relay, reader.position)
     except (RdevError, UsageError) as error:
         return Ending(Outcome.LOST, message=str(error))
     finally:
@@ -131,7 +131,9 @@ async def end_elsewhere(runner: Runner, run_id: str) -> Run:
     try:
         target = runner.around.stored_target(stored.target, Path(stored.folder))
         connector = await runner.around.connector(target)
-        result = await connector.adopt(Binding.from_wire(stored.binding)).cancel()
+        reader = LogReader(folder.path)
+        reader.refresh()
+        result = await connector.adopt(Binding.from_wire(stored.binding), reader.position).cancel()
         if not result.dead:
             raise RdevError(f"{folder.run_id} may still be running: {result.message}", reason="notDead")
     except BaseException:

@@ -18,6 +18,7 @@ from rdev_bridge.remote.embedded import Address, Lease
 from rdev_bridge.runs.attach import end_elsewhere
 from tests.faults.proxy import PASS, Fault, FaultProxy, Request
 from tests.remote.test_embedded import is_alive
+from tests.server.served import serving
 from tests.support.foreign_server import ForeignServer
 from tests.support.wait import eventually_async
 
@@ -115,3 +116,19 @@ async def test_a_cancel_from_elsewhere_that_fails_leaves_the_run_its_own_end(tmp
         async with asyncio.timeout(20):
             run = await owner.runner.wait(run_id)
     assert (run.outcome, run.exit_code) == (Outcome.SUCCEEDED, 0)
+
+
+async def test_a_cancel_from_elsewhere_does_not_read_all_the_output_again(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    with serving(tmp_path / "root", tmp_path / "state") as server:
+        async with FaultProxy(server.port) as proxy:
+            named = {"RDEV_URL": proxy.url, "RDEV_PROJECT": "p", "RDEV_API_KEY": server.key}
+            async with App([tmp_path], os.environ | named) as owner, App([tmp_path], os.environ | named) as other:
+                request = RunRequest(folder=tmp_path, command="seq 1 1000; exec sleep 1000")
+                run_id = owner.runner.submit(request).run_id
+                live = owner.runner.live[run_id]
+                await eventually_async(lambda: live.run.lines == 1000, what="the output")
+                before = len(proxy.requests)
+                assert (await end_elsewhere(other.runner, run_id)).outcome is Outcome.CANCELLED
+            streams = [request for request in proxy.requests[before:] if request.is_stream]
+            assert [bool(request.headers.get("last-event-id")) for request in streams] == [True]
