@@ -45,12 +45,16 @@ async def _cancel(args: argparse.Namespace) -> int:
 
 async def _end(runner: Runner, run_id: str) -> int:
     from rdev_bridge.cli.terminal import say
+    from rdev_bridge.model import Outcome
     from rdev_bridge.runs.attach import end_elsewhere
 
     try:
         run = await end_elsewhere(runner, run_id)
     except RdevError as error:
         say(str(error))
+        return 125
+    if run.outcome in (Outcome.LOST, Outcome.ERROR):
+        say(f"{run_id} {run.outcome.value}: {run.message or 'its end could not be learnt'}")
         return 125
     print(f"{run_id} {run.outcome.value if run.outcome else 'cancelled'}")
     return 0

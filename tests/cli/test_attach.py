@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rdev_bridge.runs.store import RunStore
 from tests.cli.bridge import PATIENCE_S, Bridge
 from tests.support.wait import eventually
 
@@ -174,6 +175,22 @@ def test_cancel_ends_runs_of_any_bridge(bridge: Bridge) -> None:
     assert subprocess.run(["pgrep", "-f", mark], check=False, capture_output=True).stdout == b""
     assert {run["outcome"] for run in bridge.runs()} == {"cancelled"}
     assert bridge.call("cancel", left).stdout.decode() == f"{left} cancelled\n"
+
+
+def test_cancel_says_where_it_could_not_learn_whether_a_run_is_dead(bridge: Bridge) -> None:
+    gate = bridge.folder / "gate"
+    run_id = detached(bridge, f"until [ -e '{gate}' ]; do sleep 0.05; done")
+    folder = RunStore(bridge.folder).get(run_id)
+    assert folder is not None
+    stored = folder.load()
+    assert stored is not None
+    stored.binding = None
+    folder.save(stored)
+    for _ in range(2):
+        done = bridge.call("cancel", run_id)
+        assert (done.returncode, done.stdout) == (125, b"")
+        assert f"{run_id} lost: its bridge was killed before the server had said".encode() in done.stderr
+    gate.touch()
 
 
 def test_a_killed_bridge_harms_neither_the_other_nor_the_server(bridge: Bridge) -> None:
