@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -216,8 +217,18 @@ async def test_the_key_goes_to_nobody_who_took_a_dead_server_s_port(folder: Path
     async with here(folder) as connector:
         pid, port = server_pid(folder), httpx.URL(str(address(folder)["url"])).port
         os.kill(pid, signal.SIGKILL)
-        await eventually_async(lambda: not is_alive(pid), what="the server's death")
-        async with await asyncio.start_server(answer, "127.0.0.1", port):
+        taken = socket.socket()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def take() -> bool:  # a dead process may hold its port until the last of its threads is gone
+            try:
+                taken.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+            return True
+
+        await eventually_async(take, what="the dead server's port")
+        async with await asyncio.start_server(answer, sock=taken):
             async with here(folder) as later:
                 assert (await later.ask("echo hello")).stdout == "hello\n"
             await connector.locate()
