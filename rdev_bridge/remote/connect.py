@@ -15,7 +15,7 @@ from rdev_bridge.model import EmbeddedServer, RemoteServer, Secret
 from rdev_bridge.remote.client import AnswerLostError, Api, Started, pause
 from rdev_bridge.remote.command import cancel_script, cancellable_text, plain_text
 from rdev_bridge.remote.embedded import Lease
-from rdev_bridge.remote.http import checked_origin, new_client
+from rdev_bridge.remote.http import CurrentKey, checked_origin, new_client
 from rdev_bridge.remote.items import (
     Binding,
     CancelResult,
@@ -254,12 +254,16 @@ class Connector:
 
     async def _use_remote(self, server: RemoteServer) -> None:
         origin = checked_origin(server.url, allow_http=server.allow_http)
-        key = self._key
-        if key is None:
+        if self._key is None:
             from rdev_bridge.keys import key_for  # a keyring is slow to import, and the embedded server needs none
 
-            key = await asyncio.to_thread(key_for, server, self._environ)
-        self._api = Api(new_client(origin, key), origin, self.target.project, self.jitter)
+            async def look_up() -> Secret | None:
+                return await asyncio.to_thread(key_for, server, self._environ)
+
+            client = new_client(origin, None, CurrentKey(await look_up(), look_up))
+        else:
+            client = new_client(origin, self._key)
+        self._api = Api(client, origin, self.target.project, self.jitter)
 
 
 class _GoneError(Exception):

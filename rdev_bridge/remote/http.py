@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,6 +18,8 @@ from rdev_bridge.errors import RdevError, SettingsError
 from rdev_bridge.remote.transport import StreamTransport
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
     from rdev_bridge.model import Secret
 
 CONNECT_TIMEOUT_S = 10.0
@@ -56,8 +60,40 @@ def call_url(origin: httpx.URL, project: str, *path: str, **query: str) -> httpx
     return origin.copy_with(raw_path=f"{base}/{raw}{'?' + search if search else ''}".encode("ascii"))
 
 
-def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
-    """A client of a checked origin: it follows no redirect, asks for no compression, takes no proxy to this machine."""
+class CurrentKey(httpx.Auth):
+    """Sends the key. Where the server refuses it, `look_up` is asked for it again, and another one is tried once."""
+
+    def __init__(self, key: Secret | None, look_up: Callable[[], Awaitable[Secret | None]]) -> None:
+        self._key = key
+        self._look_up = look_up
+        self._looking = asyncio.Lock()
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The httpx library's."""
+        tried = self._key
+        if tried is not None:
+            request.headers["X-API-Key"] = tried.reveal()
+        response = yield request
+        # The library reads the refusal whole before it goes on, so it must be one that fits.
+        size = response.headers.get("content-length", "")
+        if response.status_code != 401 or "content-encoding" in response.headers:
+            return
+        if not size.isdecimal() or int(size) > MAX_ANSWER_BYTES:
+            return
+        async with self._looking:
+            if self._key == tried:
+                with suppress(RdevError):
+                    self._key = await self._look_up()
+        if self._key is not None and self._key != tried:
+            request.headers["X-API-Key"] = self._key.reveal()
+            yield request
+
+
+def new_client(origin: httpx.URL, key: Secret | None, auth: CurrentKey | None = None) -> httpx.AsyncClient:
+    """A client of a checked origin: it follows no redirect, asks for no compression, takes no proxy to this machine.
+
+    `auth` is given in place of `key` where the key may change.
+    """
     headers = {"User-Agent": f"rdev-bridge/{__version__}", "Accept-Encoding": "identity"}
     if key is not None:
         headers["X-API-Key"] = key.reveal()
@@ -65,6 +101,7 @@ def new_client(origin: httpx.URL, key: Secret | None) -> httpx.AsyncClient:
     tls = httpx.create_ssl_context() if origin.scheme == "https" and not by_proxy else None
     return httpx.AsyncClient(
         headers=headers,
+        auth=auth,
         timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
         transport=None if by_proxy else StreamTransport(tls),
         trust_env=by_proxy,

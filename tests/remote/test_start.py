@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import httpx
@@ -258,3 +259,31 @@ async def test_cancelled_before_anything_was_sent_sends_nothing() -> None:
         with pytest.raises(asyncio.CancelledError):
             await starting
         assert proxy.requests == []
+
+
+async def test_a_key_that_was_replaced_is_looked_up_again(tmp_path: Path) -> None:
+    """`login` stored another one, or `api_key_command` gives keys that last an hour."""
+    looked_up, key_file = tmp_path / "looked up", tmp_path / "key"
+    command = ("sh", "-c", f"echo x >>'{looked_up}'; cat '{key_file}'")
+    async with ForeignServer(key="first") as server:
+        key_file.write_text("first")
+        target = Target(RemoteServer("work", server.url, api_key_command=command), server.project)
+        async with open_server(target, environ=os.environ, policy=QUICK) as connector:
+            assert (await connector.ask("echo one")).stdout == "one\n"
+            server.key = "second"
+            with pytest.raises(RdevError, match="the server refuses the key"):
+                await connector.ask("echo never")
+            key_file.write_text("second")
+            assert (await connector.ask("echo two")).stdout == "two\n"
+            stream_id = await server.add_finished([("stdout", "three")])
+            server.key = "third"
+            key_file.write_text("third")
+            looked_up.unlink()
+            streams = [gather(connector.adopt(bound(stream_id)).follow(None)) for _ in range(3)]
+            assert [one.lines for one in await asyncio.gather(*streams)] == [[("stdout", "three")]] * 3
+            assert looked_up.read_text() == "x\n", "asked for once, though three were refused"
+            key_file.unlink()
+            server.key = "fourth"
+            with pytest.raises(RdevError, match="the server refuses the key"):
+                await connector.ask("echo never")
+    assert len(server.starts) == 2, "a refused start is no start"
