@@ -61,18 +61,19 @@ async def end(tree: Tree, grace_s: float) -> bool:
         if now >= deadline + _KILL_ROUNDS_S:
             return False
         if now >= deadline:
-            _signal(living, signal.SIGKILL)
+            _signal(tree, living, signal.SIGKILL)
         else:
-            _signal(living - told, signal.SIGTERM)
-            _signal(living - told, signal.SIGCONT)  # a stopped process would take the TERM only later
+            _signal(tree, living - told, signal.SIGTERM)
+            _signal(tree, living - told, signal.SIGCONT)  # a stopped process would take the TERM only later
             told |= living
         await asyncio.sleep(max(0.0, min(pause_s, deadline - now)) or 0.01)
         pause_s = min(pause_s * 2, 0.1)
     return True
 
 
-def _signal(pids: set[int], number: signal.Signals) -> None:
-    for pid in pids:
+def _signal(tree: Tree, pids: set[int], number: signal.Signals) -> None:
+    """The leader first: a shell that sees its child die before the signal comes ends as if nothing had happened."""
+    for pid in sorted(pids, key=lambda pid: (pid != tree.leader, pid)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
