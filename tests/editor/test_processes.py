@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from rdev_bridge import places
 from rdev_bridge.editor import daemon
+from rdev_bridge.runs.mark import DeliveredMark
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
 from tests.editor.test_broken_streams import ended, here, opened
@@ -23,8 +26,6 @@ from tests.support.foreign_server import ForeignServer
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.background import Background
 
 __all__ = ["here"]  # the fixture
@@ -131,6 +132,10 @@ def test_two_daemons_share_a_server_and_a_killed_one_harms_neither(tmp_path: Pat
             runs[editor] = ready(editor, command["command"])
         served_by = address.read_bytes()
         killed, other = (first, second) if kill == "first" else (second, first)
+        [run] = [run for run in other.call("rdev/runs")["runs"] if run["runId"] == runs[killed]]
+        mark = DeliveredMark(Path(unquote(urlsplit(run["logUri"]).path)).with_name("delivered"))
+        eventually(lambda: mark.offset == len("ready\n"), what="the note that the line was delivered")
+        mark.close()
         killed.process.kill()
         killed.process.wait()
         (tmp_path / "go").touch()
