@@ -322,3 +322,5 @@ class Connection:
     attempt: int | None = None
     retry_in_ms: int | None = None
     message: str | None = None
+    is_start: bool = False
+    """It is the start call that waits: nothing runs yet."""

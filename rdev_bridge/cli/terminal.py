@@ -40,7 +40,7 @@ class TerminalFace:
         self._broken = broken
         self._outlets = {Stream.STDOUT: Outlet(1), Stream.STDERR: Outlet(2)}
         self._closed: set[Stream] = set()
-        self._connected = self._reconnecting = False
+        self._reconnecting = False
         self._logs: dict[str, int] = {}
         self._sync_line = SyncLine()
 
@@ -101,7 +101,7 @@ class TerminalFace:
         match connection.state:
             case ConnectionState.RECONNECTING | ConnectionState.OFFLINE if not self._reconnecting:
                 self._reconnecting = True
-                if self._connected:
+                if not connection.is_start:
                     say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
                 elif sys.stderr.isatty():  # a script learns the outcome alone, in one line
                     say(f"waiting for {connection.server}{reason}")
@@ -109,7 +109,7 @@ class TerminalFace:
                 self._reconnecting = False
                 say(f"connection to {connection.server} resumed")
             case ConnectionState.CONNECTED:
-                self._connected, self._reconnecting = True, False
+                self._reconnecting = False
                 if connection.message:
                     say(connection.message)
             case _:

@@ -123,7 +123,7 @@ class ShellAnswer:
     exit_code: int
 
 
-def waiting_for(server: str, wait: Wait) -> Connection:
+def waiting_for(server: str, wait: Wait, *, is_start: bool = False) -> Connection:
     """What people are told while the next try is waited for."""
     state = ConnectionState.RECONNECTING if wait.reached else ConnectionState.OFFLINE
-    return Connection(server, state, wait.attempt, round(wait.delay_s * 1000), wait.why)
+    return Connection(server, state, wait.attempt, round(wait.delay_s * 1000), wait.why, is_start)

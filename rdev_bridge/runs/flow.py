@@ -104,7 +104,7 @@ async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) 
     """
 
     async def pause(wait: Wait) -> None:
-        await live.audience.connection_changed(waiting_for(live.target.server.name, wait))
+        await live.audience.connection_changed(waiting_for(live.target.server.name, wait, is_start=True))
         await live.pause(wait.delay_s)
 
     command = await live.unless_ended(connector.start(spec, pause), patience_s=_START_PATIENCE_S)

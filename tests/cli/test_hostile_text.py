@@ -123,7 +123,7 @@ def test_what_a_server_says_reaches_the_user_and_no_more(bridge: Bridge, server:
     process = bridge.start("run", "--url", server, "--project", "p", "--", "true")
     with process:
         try:
-            if b"waiting for" in (first := process.stderr.readline() if process.stderr else b""):
+            if b"; reconnecting" in (first := process.stderr.readline() if process.stderr else b""):
                 process.kill()  # no answer of this kind is final; it would try for minutes
             _, rest = process.communicate(timeout=60)
         finally:
@@ -131,7 +131,7 @@ def test_what_a_server_says_reaches_the_user_and_no_more(bridge: Bridge, server:
     said = check_harmless(first + rest)
     assert said.startswith("rdev-bridge: ")
     check_harmless(bridge.call("runs").stdout)
-    if "waiting for" not in said:
+    if "; reconnecting" not in said:
         assert process.returncode == 125
         eventually(lambda: [run["outcome"] for run in bridge.runs()] in (["error"], ["lost"]))
 
