@@ -131,4 +131,4 @@ def test_parts_are_whole_events_and_small_where_events_are(reads: list[bytes]) -
     parts = list(in_parts(events))
     assert b"".join(parts) == events
     assert all(part.endswith(b"\n\n") for part in parts)
-    assert all(len(part) <= 4096 or part.count(b"\n\n") == 1 for part in parts)
+    assert all(len(part) <= 8192 or part.count(b"\n\n") == 1 for part in parts)
