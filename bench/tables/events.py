@@ -95,7 +95,6 @@ def save(stage: Stage, rounds: int) -> Report:
     found["entr, write to its command"] = _reports(
         ["sh", "-c", f"echo {path} | {program('entr')} -n -p echo changed"], file, times
     )
-    found["watchman, write to its event"] = _watchman(stage, watched, file, times)
     body = [[name, *(shown(percentile(all_s, share), "ms") for share in (0.5, 0.9))] for name, all_s in found.items()]
     p50 = {name: percentile(all_s, 0.5) * 1000 for name, all_s in found.items()}
     return Report(
@@ -152,30 +151,6 @@ def _reports(argv: list[str], file: Path, times: int) -> list[float]:
             return _noticed(file, times, process.stdout.readline)
         finally:
             process.terminate()
-
-
-def _watchman(stage: Stage, folder: Path, file: Path, times: int) -> list[float]:
-    home = stage.scratch / "watchman"
-    home.mkdir(mode=0o700)
-    argv = [program("watchman"), f"--sockname={home}/sock", f"--statefile={home}/state", f"--logfile={home}/log"]
-    argv += [f"--pidfile={home}/pid"]
-    subprocess.run([*argv, "watch", str(folder)], check=True, capture_output=True)
-    subscription = f'["subscribe", "{folder}", "bench", {{"fields": ["name"], "defer_vcs": false}}]'
-    words = [*argv, "-j", "-p", "--server-encoding=json", "--output-encoding=json", "--no-pretty"]
-    try:
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(subscription.encode() + b"\n")
-            process.stdin.flush()
-            for _ in range(2):  # the answer, and what is there already
-                process.stdout.readline()
-            try:
-                return _noticed(file, times, process.stdout.readline)
-            finally:
-                process.terminate()
-    finally:
-        subprocess.run([*argv, "shutdown-server"], check=False, capture_output=True)
 
 
 def _noticed(file: Path, times: int, notice: Callable[[], bytes]) -> list[float]:
