@@ -143,10 +143,16 @@ for _ in iter(sys.stdin.readline, ""):
         finally:
             os._exit(0)
     print(child, flush=True)
+    end = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    print("killed" if end.si_code == os.CLD_KILLED else "ended", flush=True)
+    sys.stdin.readline()
     os.waitpid(child, 0)
-    print("over", flush=True)
 """
-"""A bridge for each line that it reads, as a process of its own that has nothing left to import."""
+"""A bridge for a line that it reads, as a process of its own that has nothing left to import.
+
+It prints the process's id, then how the process went. The id stays the process's own until a second line is
+read: whoever kills it may come a moment after its end.
+"""
 
 
 async def bridge_killed(pushed: Pushed, rounds: int, seed: int) -> None:
@@ -171,13 +177,11 @@ async def bridge_killed(pushed: Pushed, rounds: int, seed: int) -> None:
             versioned(pushed, number)
             bridges.stdin.write(b"\n")
             pid = int(await bridges.stdout.readline())
-            try:
-                async with asyncio.timeout(chance.uniform(0, 0.15)):
-                    await bridges.stdout.readline()
-            except TimeoutError:
+            end = asyncio.ensure_future(bridges.stdout.readline())
+            if not (await asyncio.wait([end], timeout=chance.uniform(0, 0.15)))[0]:
                 os.kill(pid, signal.SIGKILL)
-                cut += 1
-                await bridges.stdout.readline()
+            cut += await end == b"killed\n"
+            bridges.stdin.write(b"\n")
         bridges.stdin.close()
         await bridges.wait()
     await settle(pushed)
