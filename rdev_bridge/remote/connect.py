@@ -288,12 +288,9 @@ class RemoteCommand:
     async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
         """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
         connector = self._connector
-        attempts = 0
 
         async def endpoint() -> Endpoint:
-            nonlocal attempts
-            attempts += 1
-            api = connector.api if attempts == 1 else await connector.locate()
+            api = await connector.locate()  # the first time too: it may be long since the server was last looked for
             return Endpoint(api.client, api.events_url(self.binding.stream_id))
 
         name = connector.target.server.name

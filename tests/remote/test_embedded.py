@@ -20,12 +20,12 @@ from rdev_bridge.errors import RdevError
 from rdev_bridge.model import EmbeddedServer, Target
 from rdev_bridge.remote.connect import Connector, open_server
 from rdev_bridge.remote.embedded import Lease
-from rdev_bridge.remote.items import CommandSpec, Completed, OutputArrived, StreamLost
+from rdev_bridge.remote.items import Binding, CommandSpec, Completed, OutputArrived, StreamLost
 from tests.remote.desk import QUICK, Followed, gather
 from tests.support.wait import eventually, eventually_async
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rdev_bridge.remote.client import Api
 
@@ -205,16 +205,35 @@ async def test_cancel_there(folder: Path) -> None:
         assert (await connector.adopt(command.binding).cancel(0.2)).dead
 
 
-async def test_the_key_goes_to_nobody_who_took_a_dead_server_s_port(folder: Path) -> None:
+async def read_again(connector: Connector, binding: Binding) -> None:
+    followed = await gather(connector.adopt(binding).follow(None))
+    assert followed.lines == [("stdout", "kept")]
+    assert isinstance(followed.end, Completed)
+
+
+async def cancel_again(connector: Connector, binding: Binding) -> None:
+    assert (await connector.adopt(binding).cancel(0.2)).dead
+
+
+async def ask_anew(connector: Connector, _: Binding) -> None:
+    assert (await connector.ask("echo hello")).stdout == "hello\n"
+
+
+@pytest.mark.parametrize("come_back", [read_again, cancel_again, ask_anew])
+async def test_the_key_goes_to_nobody_who_took_a_dead_server_s_port(
+    folder: Path, come_back: Callable[[Connector, Binding], Awaitable[None]]
+) -> None:
     """Any user of this machine can listen there and answer like an rdev server."""
     heard: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        heard.append(await reader.read(1 << 16))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
         writer.close()
 
     async with here(folder) as connector:
+        command = await connector.start(CommandSpec("echo kept"))
+        await gather(command.follow(None))
         pid, port = server_pid(folder), httpx.URL(str(address(folder)["url"])).port
         os.kill(pid, signal.SIGKILL)
         taken = socket.socket()
@@ -229,10 +248,9 @@ async def test_the_key_goes_to_nobody_who_took_a_dead_server_s_port(folder: Path
 
         await eventually_async(take, what="the dead server's port")
         async with await asyncio.start_server(answer, sock=taken):
+            await come_back(connector, command.binding)
             async with here(folder) as later:
-                assert (await later.ask("echo hello")).stdout == "hello\n"
-            await connector.locate()
-            assert (await connector.ask("echo hello")).stdout == "hello\n"
+                await come_back(later, command.binding)
             assert heard == []
 
 
