@@ -167,7 +167,7 @@ class Peer:
         elif method == "shutdown":
             self.phase = Phase.SHUT_DOWN
             for task in tuple(self._working.values()):
-                task.cancel()
+                _end_begun(task)
         if inspect.isawaitable(result):
             self._working[raw_id] = self.spawn(self._finish(raw_id, method, result))
         else:
@@ -191,6 +191,8 @@ class Peer:
         elif self.phase is Phase.RUNNING and (known := self.notifications.get(method)) is not None:
             try:
                 result = known.handle(_typed(params, known.params))
+            except RpcError as error:
+                _log.warning("the notification %s is passed over: %s", method, error)
             except Exception:
                 _log.exception("the notification %s failed", method)
             else:
@@ -200,7 +202,7 @@ class Peer:
     def _cancel(self, params: _CancelParams) -> None:
         task = self._working.get(bytes(params.id))
         if task is not None:
-            task.cancel()
+            _end_begun(task)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` in the background; what it raises is logged."""
@@ -265,6 +267,11 @@ class Peer:
     def _refuse(self, raw_id: bytes, code: int, message: str, data: Any = None) -> None:
         error = {"code": code, "message": one_line(message)} | ({} if data is None else {"data": data})
         self._send(b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, _encode(error)))
+
+
+def _end_begun(task: asyncio.Task[None]) -> None:
+    """Cancel it, but not before its first step: a task that never began answers nobody."""
+    task.get_loop().call_soon(task.cancel)
 
 
 def notification(method: str, params: Any) -> bytes:

@@ -47,6 +47,16 @@ async def test_cancel_request_ends_the_work_and_answers(number: Any) -> None:
     assert [(m["id"], m["error"]["code"]) for m in wire.sent] == [(number, -32800)]
 
 
+@pytest.mark.parametrize("end", [{"method": "$/cancelRequest", "params": {"id": 1}}, {"id": 2, "method": "shutdown"}])
+async def test_what_is_cancelled_in_the_same_read_is_answered_too(end: dict[str, Any]) -> None:
+    wire = Wire()
+    wire.peer.requests["slow"] = Method(NoParams, lambda _: asyncio.Event().wait())
+    wire.receive(id=1, method="slow")
+    wire.receive(**end)
+    await eventually_async(lambda: any(message["id"] == 1 for message in wire.sent))
+    assert [message["error"]["code"] for message in wire.sent if message["id"] == 1] == [-32800]
+
+
 async def test_an_id_that_is_under_way_starts_nothing_more() -> None:
     wire, started = Wire(), []
 
