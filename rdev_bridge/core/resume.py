@@ -74,15 +74,15 @@ Decision = Wait | GiveUp
 _ADVICE = {
     401: "the server refuses the key (401); `rdev-bridge login` stores a new one",
     403: "the key may not read this command (403); ask who runs the server for access to the project",
-    404: "the server does not know this command any more (404): it was restarted or has forgotten it",
-    410: "the server has thrown this command's output away (410)",
+    404: "the server does not know this command any more (404): it was restarted or has forgotten it; run it again",
+    410: "the server has thrown this command's output away (410); run it again",
 }
 _TRY_AGAIN = frozenset({408, 425, 429})
 
 
 def advice_for(status: int) -> str:
     """What a final status means to the person who reads it."""
-    return _ADVICE.get(status, f"the server refuses the stream with status {status}")
+    return _ADVICE.get(status, f"the server refuses the stream with status {status}; ask who runs it")
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:

@@ -158,11 +158,13 @@ def _refusal(response: httpx.Response, answer: bytes) -> RdevError:
             what, advice = "the key may not start commands in this project", "ask who runs the server"
         case 404:
             what, advice = "the server knows no such project", "check url and project"
+        case _ if status in _TRY_AGAIN or status >= 500:
+            what, advice = "the server cannot take the command", "try again later"
         case _:
-            what, advice = "the server refuses the command", ""
+            what, advice = "the server refuses the command", "ask who runs it"
     said = _said(answer)
     text = f"{what} (status {status}{f': {said}' if said else ''})"
-    return RdevError(f"{text}; {advice}" if advice else text, reason="refused")
+    return RdevError(f"{text}; {advice}", reason="refused")
 
 
 def _said(answer: bytes) -> str:

@@ -125,7 +125,8 @@ class Connector:
             result = await self._end_unanswered(text, token)
             if result.dead:
                 raise RdevError(f"{error}; it does not run", reason=error.reason) from None
-            raise AnswerLostError(f"{error}; it may run there: {result.message}", reason=error.reason) from None
+            unended = "" if result.message == str(error) else f", and cannot be ended: {result.message}"
+            raise AnswerLostError(f"{error}; it may run there{unended}", reason=error.reason) from None
         except asyncio.CancelledError:
             if token not in self.api.unanswered or (result := await self._end_unanswered(text, token)).dead:
                 raise
