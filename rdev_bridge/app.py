@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
 
 from rdev_bridge.errors import SettingsError, UsageError
 from rdev_bridge.model import EmbeddedServer, RunState, SyncProgress, SyncResult, Target

@@ -2,13 +2,17 @@
 
 Everything that travels between the rooms is defined here once. Times are aware UTC datetimes,
 durations carry their unit in the name, paths are local `Path`s unless the name says `remote`.
+
+msgspec makes these classes, and the others that every run loads: a frozen dataclass with slots takes some 0.5 ms to
+make, a Struct 0.03, and sixty of them are a tenth of what `rdev-bridge run -- true` takes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,11 +90,10 @@ class ConnectionState(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """A key. Its repr and str never show it; `reveal()` is the one way out, so that it can be grepped for."""
 
-    _value: str = field(repr=False)
+    _value: str
 
     def reveal(self) -> str:
         """The secret itself, for the header that needs it."""
@@ -103,8 +106,7 @@ class Secret:
         return "Secret(***)"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(msgspec.Struct, frozen=True):
     """A place in a configuration file; `line` and columns count from 0, columns in UTF-16 code units (LSP)."""
 
     path: Path
@@ -113,16 +115,14 @@ class Location:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedServer:
+class EmbeddedServer(msgspec.Struct, frozen=True):
     """The server that the bridge starts by itself for one workspace folder."""
 
     folder: Path
     name: str = "embedded"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteServer:
+class RemoteServer(msgspec.Struct, frozen=True):
     """A server that the user configured.
 
     `api_key_command` is an argv whose stdout is the key. `key_from_environment` says that `RDEV_API_KEY`
@@ -139,8 +139,7 @@ class RemoteServer:
 Server = EmbeddedServer | RemoteServer
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a run goes: a server, a project on it, and where that server sees the workspace."""
 
     server: Server
@@ -148,16 +147,14 @@ class Target:
     remote_root: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SyncCommand:
+class SyncCommand(msgspec.Struct, frozen=True):
     """A local command that must succeed before the run may start."""
 
     command: str
     timeout_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SyncPush:
+class SyncPush(msgspec.Struct, frozen=True):
     """Bring changed files over through `/shell` before the run starts."""
 
 
@@ -172,8 +169,7 @@ class ConflictPolicy(StrEnum):
     THEIRS = "theirs"
 
 
-@dataclass(frozen=True, slots=True)
-class SyncProgress:
+class SyncProgress(msgspec.Struct, frozen=True):
     """How far a sync is. `phase` is "scan", "upload", "apply" or "command", and "done" at its end.
 
     Totals are 0 while they are unknown.
@@ -185,8 +181,7 @@ class SyncProgress:
     files: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SyncResult:
+class SyncResult(msgspec.Struct, frozen=True):
     """What a sync left behind.
 
     `state` names the content of the workspace that the run sees: two runs with the same `state` ran on the same files
@@ -202,8 +197,7 @@ class SyncResult:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One `[tasks.NAME]` of an `rdev.toml`, checked and with defaults filled in.
 
     `cwd` is as written (relative to the folder, or absolute on the server). `problem_matcher` is as written:
@@ -216,7 +210,7 @@ class Task:
     description: str | None = None
     group: str | None = None
     cwd: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
     watch: tuple[str, ...] = ()
     on_busy: BusyPolicy = BusyPolicy.QUEUE
@@ -230,23 +224,21 @@ class Task:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(msgspec.Struct, frozen=True):
     """Why a run started, and the files that made it start (local paths)."""
 
     kind: TriggerKind = TriggerKind.REQUEST
     files: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody's wish to run `task`, or the free shell text `command` in `folder`: exactly one of the two."""
 
     folder: Path
     task: Task | None = None
     command: str | None = None
     arguments: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     cwd: str | None = None
     timeout_s: float | None = None
     on_busy: BusyPolicy | None = None
@@ -257,8 +249,7 @@ class RunRequest:
     sync_conflict: ConflictPolicy = ConflictPolicy.FAIL
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCounts:
+class DiagnosticCounts(msgspec.Struct, frozen=True):
     """How many problems a run reported, and how many named a file that maps to nowhere in the workspace."""
 
     errors: int = 0
@@ -266,8 +257,7 @@ class DiagnosticCounts:
     unmapped: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of one run; the live object that changes is `runs.LiveRun`.
 
     `exit_code` is set only where the command's end was learnt. `lines` counts the lines relayed over both streams.
@@ -296,8 +286,7 @@ class Run:
     stale: bool = False
 
 
-@dataclass(slots=True)
-class Chunk:
+class Chunk(msgspec.Struct):
     """Consecutive output of one stream.
 
     `lines` hold no line end; each was ended by one, except the last one where `ended` is false. A line may hold any
@@ -313,8 +302,7 @@ class Chunk:
         return "\n".join(self.lines) + ("\n" if self.ended and self.lines else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     """A change in how a server's stream is doing, as a person should learn it."""
 
     server: str

@@ -6,8 +6,9 @@ import argparse
 import importlib
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rdev_bridge import __version__
 from rdev_bridge.core.shown import visible
@@ -22,8 +23,7 @@ EXIT_INTERRUPTED = 130
 EXIT_GONE = 141
 
 
-@dataclass(frozen=True, slots=True)
-class Subcommand:
+class Subcommand(msgspec.Struct, frozen=True):
     """`module` has `add_arguments(parser)` and `run(args) -> int`."""
 
     module: str

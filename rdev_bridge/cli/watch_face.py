@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rdev_bridge.cli.status_line import StatusLine, WatchState, result
 from rdev_bridge.cli.terminal import say

@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
 
 from rdev_bridge.cli.keys import Keys
 from rdev_bridge.errors import RdevError, UsageError

@@ -19,7 +19,7 @@ takes long is finished in the end, while a development server, which never ends,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from rdev_bridge.model import BusyPolicy
 
@@ -29,38 +29,33 @@ FIRST_PATIENCE_S = 30.0
 LONGEST_PATIENCE_S = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Start this run now."""
 
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(msgspec.Struct, frozen=True):
     """The run waits for its turn."""
 
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(msgspec.Struct, frozen=True):
     """The waiting run will never start: it ends `superseded`, since `by` waits now. No `ended` is expected for it."""
 
     run_id: str
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(msgspec.Struct, frozen=True):
     """Nothing comes of this request, because `busy_with` runs or waits already."""
 
     run_id: str
     busy_with: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True):
     """Cancel this running run, for which `by` waits; it ends `superseded`. `ended` is called once it is known dead."""
 
     run_id: str

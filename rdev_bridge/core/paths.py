@@ -8,11 +8,12 @@ that do are the business of whoever opens the file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +43,7 @@ class _RemotePath(NamedTuple):
         return self.parts if self.anchor == "/" else tuple(part.casefold() for part in self.parts)
 
 
-@dataclass(frozen=True)
-class PathMap:
+class PathMap(msgspec.Struct, frozen=True, dict=True):
     """Maps between a workspace `folder` (absolute) and where a server sees it.
 
     Without a `remote_root` the server is taken to see the workspace under the same path (which is so for the embedded

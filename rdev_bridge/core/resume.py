@@ -6,10 +6,11 @@ A laptop that sleeps stops that clock, so a night in a bag counts for nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rdev_bridge.core.seen import Seen
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """The figures of the resume; tests use small ones."""
 
     first_delay_s: float = 0.2
@@ -40,8 +40,7 @@ class Policy:
 DEFAULT_POLICY = Policy()
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Connect again after `delay_s`; `reached` is false where nobody answered several times in a row."""
 
     delay_s: float
@@ -50,15 +49,13 @@ class Wait:
     reached: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """The end of the command cannot be learnt any more."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """What of a batch is new: `keep` is None for all of it, else one flag an event.
 
     `missing` events were lost before it (0: none). `unsafe` says that with this batch a resume became impossible.

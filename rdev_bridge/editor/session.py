@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.editor.face import EditorFace

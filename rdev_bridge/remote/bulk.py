@@ -14,7 +14,6 @@ A server of ours sends `lines` events instead, if it is asked to: all that it re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -41,14 +40,13 @@ _FIRST_BLOCK = re.compile(
 )
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(msgspec.Struct):
     """Consecutive `output` events, column-wise. `ids` are their own ids, "" where an event carries none."""
 
-    texts: list[str] = field(default_factory=list)
-    streams: list[Stream] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    open_ends: set[int] = field(default_factory=set)
+    texts: list[str] = msgspec.field(default_factory=list)
+    streams: list[Stream] = msgspec.field(default_factory=list)
+    ids: list[str] = msgspec.field(default_factory=list)
+    open_ends: set[int] = msgspec.field(default_factory=set)
     """Indexes of the pieces that no newline ended."""
 
     def kept(self, keep: Sequence[bool]) -> Lines:
@@ -83,8 +81,7 @@ class Lines:
         self.ids += more.ids
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(msgspec.Struct, frozen=True):
     """Any other event; also an `output` that cannot be read (`event` is "output" then)."""
 
     event: str
@@ -93,8 +90,7 @@ class Other:
     numbered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A `lines` event: output of one stream, and one id for all of it."""
 
     chunk: Chunk
@@ -185,8 +181,7 @@ def _append(made: list[Lines | Text | Other], lines: Lines) -> None:
         made.append(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seam:
+class _Seam(msgspec.Struct, frozen=True):
     """What stands between two payloads, as a pattern, and what a block begins with, as a pattern and as a sample."""
 
     start: re.Pattern[str]
@@ -207,8 +202,7 @@ class _Seam:
         return first[1] if self.start.groups else None, parts
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(msgspec.Struct, frozen=True):
     """How a server writes an output event; `plain` where it is the simple `{"line":…,"stream":…}`."""
 
     any: _Seam

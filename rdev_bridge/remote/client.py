@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
@@ -41,8 +40,7 @@ class _Answer(msgspec.Struct):
     data: _Data
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True):
     """The answer to a start call. `features` are the additions that the server says it has."""
 
     stream_id: str

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -46,8 +45,7 @@ class Address(msgspec.Struct, frozen=True):
         return f"Address({self.url}, {self.project}, pid {self.pid})"
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(msgspec.Struct):
     """Holds a folder's embedded server as long as it is open."""
 
     folder: Path

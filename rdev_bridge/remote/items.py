@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
@@ -19,8 +20,7 @@ Position = str
 """The id of the last event whose content was delivered; what a later `follow` goes on from."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputArrived:
+class OutputArrived(msgspec.Struct, frozen=True):
     """Output in the order the server sent it. `position` is where to resume once it was dealt with.
 
     `position` is None on a server that numbers nothing: there a broken stream cannot be resumed.
@@ -30,37 +30,32 @@ class OutputArrived:
     position: Position | None
 
 
-@dataclass(frozen=True, slots=True)
-class LinesMissing:
+class LinesMissing(msgspec.Struct, frozen=True):
     """The server can no longer send `missing` lines at this place (None: it does not know how many)."""
 
     missing: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionChanged:
+class ConnectionChanged(msgspec.Struct, frozen=True):
     """How the stream is doing, for a person."""
 
     connection: Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True):
     """The command ended. `exit_code` is the server's word, `duration_ms` too where it said one."""
 
     exit_code: int
     duration_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFailed:
+class StreamFailed(msgspec.Struct, frozen=True):
     """The server says that the command never ran."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamLost:
+class StreamLost(msgspec.Struct, frozen=True):
     """The end of the command cannot be learnt; it may still be running."""
 
     message: str
@@ -69,13 +64,12 @@ class StreamLost:
 StreamItem = OutputArrived | LinesMissing | ConnectionChanged | Completed | StreamFailed | StreamLost
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
+class CommandSpec(msgspec.Struct, frozen=True):
     """What the shell should do: `command` is shell text, `cwd` a folder on the server (relative to the project's)."""
 
     command: str
     cwd: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class CancelWay(StrEnum):
@@ -85,8 +79,7 @@ class CancelWay(StrEnum):
     SCRIPT = "script"
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True):
     """What must be kept to find a command again. `token` marks its processes; it opens nothing."""
 
     stream_id: str
@@ -106,16 +99,14 @@ class Binding:
             raise RdevError(f"the run's record does not say how to find it: {error}", reason="badRecord") from None
 
 
-@dataclass(frozen=True, slots=True)
-class CancelResult:
+class CancelResult(msgspec.Struct, frozen=True):
     """`dead` says that no process of the command is left. Where that could not be learnt, `message` says why."""
 
     dead: bool
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShellAnswer:
+class ShellAnswer(msgspec.Struct, frozen=True):
     """The end of a helper script: its output as text, and its exit code."""
 
     stdout: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 
 from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, retry_after_s
 from rdev_bridge.core.shown import visible
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 _FINAL = (Completed, StreamFailed, StreamLost)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """Where the stream is at this moment; a server on this machine may come back elsewhere."""
 
     client: httpx.AsyncClient

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rdev_bridge.model import Chunk, Stream
 
@@ -14,11 +15,10 @@ LINE_CHARS = 2 * 1024 * 1024
 """A line longer than this is cut, and says so. The run's log keeps all of it."""
 
 
-@dataclass(slots=True)
-class _Growing:
+class _Growing(msgspec.Struct):
     """A line whose end has not come yet; what lies beyond the cap is counted, not kept."""
 
-    parts: list[str] = field(default_factory=list)
+    parts: list[str] = msgspec.field(default_factory=list)
     kept_chars: int = 0
     cut_chars: int = 0
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome, Run, RunState, Trigger, TriggerKind
@@ -27,8 +29,7 @@ _LOOK_S = 0.05
 _CLAIM_TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedRun:
+class AttachedRun(msgspec.Struct, frozen=True):
     """`seq` is the number of the first line that the observers get.
 
     Of a run that they are told of already, it is the number of the lines so far, the last of which may still be on

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge.model import Outcome, Run, RunState
 from rdev_bridge.runs.stored import StoredRun
@@ -35,8 +37,7 @@ class EndedEarlyError(Exception):
     """The run's end was asked for before its command had started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a run ended."""
 
     outcome: Outcome
@@ -46,8 +47,7 @@ class Ending:
     reason: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class LiveRun:
+class LiveRun(msgspec.Struct, eq=False):
     """`run` is the snapshot of this moment. `line` is whose turn it waits for; None for a run that was attached to.
 
     `mark` is kept only where this process owns the run. `started` is set once the server has taken the command.
@@ -73,12 +73,12 @@ class LiveRun:
     wanted_end: Outcome | None = None
     task: asyncio.Task[None] | None = None
     told_queued: asyncio.Task[None] | None = None
-    needed_by: set[str] = field(default_factory=set)
+    needed_by: set[str] = msgspec.field(default_factory=set)
     replaced_by: LiveRun | None = None
-    began_s: float = field(default_factory=time.monotonic)
-    started: asyncio.Event = field(default_factory=asyncio.Event)
-    _end_wanted: asyncio.Event = field(default_factory=asyncio.Event)
-    _finished: asyncio.Event = field(default_factory=asyncio.Event)
+    began_s: float = msgspec.field(default_factory=time.monotonic)
+    started: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    _end_wanted: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    _finished: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     @property
     def run_id(self) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rdev_bridge.runs.records import Record, decode_records, encode_record, pack, unpack, whole_records
 
@@ -25,8 +26,7 @@ _POINT_BYTES = 64 * 1024
 _POINT_LINES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """A place where no line is in the middle: reading may begin here."""
 
     log_at: int = 0
@@ -34,8 +34,7 @@ class Point:
     index_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One record with its bytes read."""
 
     record: Record

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Chunk, Connection, Run, SyncProgress, Trigger
 
 
-@dataclass(frozen=True, slots=True)
-class OutputBatch:
+class OutputBatch(msgspec.Struct, frozen=True):
     """Output that arrived together.
 
     `lines` are whole lines, and `seq` is the number of the first of them. `pieces` are the chunks as they came, for a

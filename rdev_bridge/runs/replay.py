@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rdev_bridge.model import Chunk
 from rdev_bridge.runs.assemble import Assembler, without_first
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.relay import Relay
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOutput:
+class ReadOutput(msgspec.Struct, frozen=True):
     """Whole lines, the first of which has the number `seq`."""
 
     seq: int

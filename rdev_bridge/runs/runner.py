@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge.core.busy import Ignore, Queue, Start
 from rdev_bridge.errors import RdevError, UsageError
@@ -45,8 +47,7 @@ CLOSE_S = 1.2
 """How long `close` waits for runs to be known dead: an editor gives its server two seconds in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """The answer to a request. Where it was ignored, `run_id` is the run that was in its way."""
 
     run_id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - msgspec reads it when it decodes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

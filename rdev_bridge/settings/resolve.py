@@ -6,8 +6,10 @@ section 3). A url of the command line gets the key of a server of the user's own
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key, origin
 from rdev_bridge.core.paths import PathMap, PathPair
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from rdev_bridge.settings.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(msgspec.Struct, frozen=True):
     """What the command line said; None where it said nothing."""
 
     url: str | None = None
@@ -34,12 +35,15 @@ class Flags:
     project: str | None = None
 
 
+_NO_FLAGS = Flags()
+
+
 def resolve(
     workspace: Workspace,
     user: UserConfig,
     *,
     task: Task | None = None,
-    flags: Flags = Flags(),
+    flags: Flags = _NO_FLAGS,
     environ: Mapping[str, str],
 ) -> Target:
     """The target of `task`, or of a free command. Raises UsageError and SettingsError."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rdev_bridge.model import BusyPolicy, OnClientExit, SyncCommand, SyncPush
 from rdev_bridge.places import config_file
@@ -21,8 +22,7 @@ EMBEDDED = "embedded"
 """The name under which the embedded server can be asked for; no server of the user's can have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """`read` returns the checked value or raises values.WrongValueError; `type` is what the documentation calls it."""
 
     read: Callable[[Any], Any]

@@ -6,9 +6,10 @@ import hashlib
 import re
 import stat
 import tomllib
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rdev_bridge.errors import SettingsError
 from rdev_bridge.model import Location
@@ -23,14 +24,13 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONG_NUMBER = re.compile(r"[0-9_]{4000,}")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, dict=True):
     """A file that was read; `data` is its content as tomllib gives it, empty where the file is not there."""
 
     path: Path
     content: bytes = b""
     text: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Source:

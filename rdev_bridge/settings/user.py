@@ -6,8 +6,9 @@ import contextlib
 import os
 import shlex
 import stat
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key
 from rdev_bridge.errors import SettingsError
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class UserConfig:
+class UserConfig(msgspec.Struct, frozen=True):
     """The user's servers by name. `path` need not exist."""
 
     path: Path
-    servers: Mapping[str, RemoteServer] = field(default_factory=dict)
+    servers: Mapping[str, RemoteServer] = msgspec.field(default_factory=dict)
     default_server: str | None = None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rdev_bridge.core.graph import find_cycle, show_path
 from rdev_bridge.core.paths import PathPair
@@ -25,8 +26,7 @@ FILE_NAME = "rdev.toml"
 _ROOT = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace:
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """A folder and what its `rdev.toml` says; `config_file` is None where there is none.
 
     `digest` is the SHA-256 of that file's content in hex: trust is bound to it.
@@ -37,8 +37,8 @@ class Workspace:
     server: str | None = None
     remote_root: str | None = None
     paths: tuple[PathPair, ...] = ()
-    tasks: Mapping[str, Task] = field(default_factory=dict)
-    source: Source = field(repr=False)
+    tasks: Mapping[str, Task] = msgspec.field(default_factory=dict)
+    source: Source
 
     @property
     def config_file(self) -> Path | None:

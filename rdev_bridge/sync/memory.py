@@ -17,7 +17,7 @@ from rdev_bridge import places
 from rdev_bridge.model import EmbeddedServer
 from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.scan import Scan
-from rdev_bridge.sync.tools import Tools
+from rdev_bridge.sync.tools import Tools  # noqa: TC001 - msgspec reads it when it decodes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from rdev_bridge.model import ConflictPolicy, SyncProgress, SyncResult
 from rdev_bridge.sync.archive import ChangedMeanwhileError
 from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
@@ -323,7 +325,7 @@ class Push:
         wanted = self._wanted()
         refused = dict(self._local.refused)
         refused.update((path, "the server has no readlink") for path in self._local.manifest if path not in wanted)
-        return replace(
+        return structs.replace(
             self._done,
             state=state,
             kept=self._kept,

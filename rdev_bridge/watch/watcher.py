@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
 
 from rdev_bridge.core.trigger import FileChange, Triggers, Verdict
 from rdev_bridge.errors import RdevError, UsageError

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.cli.status_line import KEYS, StatusLine, WatchState, describe, line_of, result, seconds
 from rdev_bridge.cli.width import shortened, width, wrapped

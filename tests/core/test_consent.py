@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.core.consent import meaning
 from rdev_bridge.model import Location, SyncCommand, Task

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.core.paths import PathMap
 from rdev_bridge.model import Chunk, DiagnosticCounts, Outcome, Run, RunState, Stream, Trigger, TriggerKind

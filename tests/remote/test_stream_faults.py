@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.model import ConnectionState
 from rdev_bridge.remote.items import CommandSpec, Completed, StreamLost

@@ -7,11 +7,12 @@ import contextlib
 import errno
 import os
 import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.app import App
 from rdev_bridge.errors import RdevError, UsageError

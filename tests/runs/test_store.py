@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.errors import UsageError
 from rdev_bridge.model import DiagnosticCounts, OnClientExit, Outcome, RunState
