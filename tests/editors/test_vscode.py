@@ -30,6 +30,10 @@ problem_matcher = "generic"
 [tasks.slow]
 command = "echo $$ > slow.pid; exec sleep 600"
 
+[tasks.saved]
+command = "echo saved"
+watch = ["*.txt"]
+
 [tasks.flood]
 command = "seq 1 1000000"
 """

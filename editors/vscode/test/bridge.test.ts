@@ -55,7 +55,7 @@ async function assertAnswering(flood: () => Promise<unknown>): Promise<void> {
 describe('the extension and a real bridge', () => {
   it('offers the tasks of rdev.toml, with their groups', async () => {
     const tasks = await vscode.tasks.fetchTasks({ type: 'rdev' });
-    assert.deepEqual(tasks.map(({ name }) => name).sort(), ['check', 'fail', 'flood', 'hello', 'slow']);
+    assert.deepEqual(tasks.map(({ name }) => name).sort(), ['check', 'fail', 'flood', 'hello', 'saved', 'slow']);
     assert.equal((await rdevTask('check')).group?.id, vscode.TaskGroup.Build.id);
     assert.equal((await rdevTask('hello')).detail, 'greets in colour');
     assert.deepEqual((await rdevTask('check')).problemMatchers, []);
