@@ -56,6 +56,7 @@ def workspace(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "rdev.toml").write_text(TASKS)
     (folder / "app.py").write_text("name = 'shop'\nprint(nmae)\n")
+    (folder / "note.txt").write_text("")
     return folder
 
 

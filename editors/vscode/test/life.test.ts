@@ -21,7 +21,6 @@ async function watchLenses(): Promise<string[]> {
 const isWatching = (titles: string[]): boolean => titles.includes('Stop watching');
 
 async function save(text: string): Promise<void> {
-  await vscode.workspace.fs.stat(note).then(undefined, () => vscode.workspace.fs.writeFile(note, Buffer.from('')));
   const editor = await vscode.window.showTextDocument(note);
   await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), text));
   await editor.document.save();
