@@ -10,6 +10,8 @@ Patterns come with a stranger's files, so they are matched by RE2, in time linea
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,8 +126,10 @@ def _compiled(lines: list[str], pass_over: bool) -> list[GitIgnoreSpec]:
     from pathspec import GitIgnoreSpec  # imported when they are first needed
 
     try:
-        return [GitIgnoreSpec.from_lines(lines, backend="re2")]
-    except (ValueError, re2.error) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # `[[:alpha:]]`, of which pathspec asks Python's engine too
+            return [GitIgnoreSpec.from_lines(lines, backend="re2")]
+    except (ValueError, re.error, re2.error) as error:
         if len(lines) > 1:
             middle = len(lines) // 2
             return _compiled(lines[middle:], pass_over) + _compiled(lines[:middle], pass_over)

@@ -21,7 +21,7 @@ def repository(tmp_path: Path) -> Path:
     top = (tmp_path / "repo").resolve()
     top.mkdir()
     subprocess.run(["git", "init", "-q", str(top)], check=True)
-    write(top / ".gitignore", "*.log\n!keep.log\n/build/\nout\ntrailing/*\n[broken\n# note\n\\#odd\n")
+    write(top / ".gitignore", "*.log\n!keep.log\n/build/\nout\ntrailing/*\n[broken\n[z-a].py\n# note\n\\#odd\n")
     write(top / "pkg/.gitignore", "!*.log\n*.tmp\n/local\n")
     write(top / "pkg/deep/.gitignore", "*.log\n")
     write(top / ".git/info/exclude", "secret.txt\n*.md\n!README.md\n")
@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
 FILES = """
     a.py a.log keep.log build/x build/.gitignore pkg/build/x pkg/a.log pkg/a.tmp pkg/local pkg/deep/local pkg/deep/a.log
     pkg/deep/keep.log pkg/deep/a.tmp out sub/out/file sub/out2 trailing/a trailing/b/c secret.txt sub/secret.txt
-    a.md README.md notes/a.md [broken #odd .hidden/x
+    a.md README.md notes/a.md [broken #odd m.py .hidden/x
 """.split()  # noqa: SIM905 - one a line is hard to compare
 
 

@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from rdev_bridge.core.consent import meaning
+from rdev_bridge.globs import compile_globs
 from rdev_bridge.model import RunRequest
-from rdev_bridge.watch.globs import compile_globs
 from rdev_bridge.watch.watcher import Watch, WatchNotice, WorkspaceWatcher
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ TASK = {
     "cwd": Key(values.text, "text"),
     "env": Key(values.environment, "table of texts"),
     "depends_on": Key(values.texts, "list of texts"),
-    "watch": Key(values.texts, "list of texts"),
+    "watch": Key(values.globs, "list of texts"),
     "on_busy": Key(partial(values.word, words=BusyPolicy), "text"),
     "timeout": Key(values.duration_s, "duration"),
     "server": Key(values.text, "text"),

@@ -7,6 +7,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rdev_bridge.errors import UsageError
+from rdev_bridge.globs import check_glob
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from enum import StrEnum
@@ -62,6 +65,17 @@ def texts(value: Any) -> tuple[str, ...]:
         wrong = next(item for item in items if not isinstance(item, str))
         raise WrongValueError(f"must be a list of texts, not {'of ' if wrong is not value else ''}{kind(wrong)}")
     return tuple(dict.fromkeys(text(item) for item in items))
+
+
+def globs(value: Any) -> tuple[str, ...]:
+    """Patterns of files inside the workspace (globs.py)."""
+    patterns = texts(value)
+    try:
+        for pattern in patterns:
+            check_glob(pattern)
+    except UsageError as error:
+        raise WrongValueError(str(error)) from None
+    return patterns
 
 
 def argv(value: Any) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from rdev_bridge.core.trigger import FileChange, Triggers, Verdict
 from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.globs import compile_globs
 from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.model import BusyPolicy, Outcome, Trigger, TriggerKind
-from rdev_bridge.watch.globs import compile_globs
 from rdev_bridge.watch.seen import SeenFiles
 from rdev_bridge.watch.source import ChangeSource
 

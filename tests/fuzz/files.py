@@ -19,12 +19,12 @@ from rdev_bridge.core.paths import PathMap
 from rdev_bridge.core.variables import NAMES, expand
 from rdev_bridge.editor.sanitize import clean, clean_lines, plain
 from rdev_bridge.errors import SettingsError, UsageError
+from rdev_bridge.globs import compile_globs
 from rdev_bridge.problems import builtin, matchers
 from rdev_bridge.problems.ansi import Cleaner
 from rdev_bridge.remote.http import checked_origin
 from rdev_bridge.settings import Source, workspace_from
 from rdev_bridge.settings.user import user_from
-from rdev_bridge.watch.globs import compile_globs
 from tests.editor.test_sanitize import is_safe
 from tests.fuzz.target import Target, cuts, quick, stretched
 

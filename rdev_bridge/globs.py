@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 1000
+_INTRICATE = frozenset("[\\")
+"""Only what has one of these can be no pattern."""
 
 
 def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -27,17 +29,24 @@ def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
         return lambda _: True
     if all(pattern.startswith("!") for pattern in written):
         written.insert(0, "*")
-    return _spec([line for pattern in written for line in _checked(pattern)])
+    compiled = _compiled([line for pattern in written for line in _checked(pattern)])
+    return lambda path: compiled.verdict(path) is True
 
 
-def _spec(lines: list[str]) -> Callable[[str], bool]:
+def check_glob(pattern: str) -> None:
+    """Raises UsageError where `compile_globs` would. Most patterns need no engine for it, which is slow to import."""
+    for line in _checked(pattern):
+        if not _INTRICATE.isdisjoint(line):
+            _compiled([line])
+
+
+def _compiled(lines: list[str]) -> Patterns:
     for line in lines:
         try:
             Patterns([line])
         except ValueError as error:
             raise UsageError(f"{line!r} is no pattern that can be watched: {error}") from error
-    patterns = Patterns(lines)
-    return lambda path: patterns.verdict(path) is True
+    return Patterns(lines)
 
 
 def _checked(pattern: str) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rdev_bridge.errors import UsageError
-from rdev_bridge.watch.globs import compile_globs
+from rdev_bridge.globs import check_glob, compile_globs
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,16 @@ def test_patterns(patterns: list[str], yes: list[str], no: list[str]) -> None:
     assert [path for path in no if matches(path)] == []
 
 
-@pytest.mark.parametrize("pattern", ["../lib/*.py", "", "!", " ", "#x", "a/../../b", "{a,b}" * 12])
+@pytest.mark.parametrize(
+    "pattern", ["../lib/*.py", "", "!", " ", "#x", "a/../../b", "{a,b}" * 12, "[z-a]", "a\\", "[[:foo:]]"]
+)
 def test_a_pattern_that_cannot_work_is_refused_by_name(pattern: str) -> None:
     with pytest.raises(UsageError) as raised:
         compile_globs([pattern])
     assert repr(pattern) in str(raised.value)
+    with pytest.raises(UsageError) as checked:
+        check_glob(pattern)
+    assert str(checked.value) == str(raised.value)
 
 
 def test_no_pattern_can_hang_the_bridge() -> None:
