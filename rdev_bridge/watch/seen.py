@@ -67,7 +67,7 @@ class SeenFiles:
         return True
 
     def refused(self, path: str) -> None:
-        """The change just noticed was held to be a run's own; an editor's word can still overrule that."""
+        """The change just noticed was held to be a run's own, or started nothing; an editor's word of it is news."""
         if path in self._files:
             self._files[path].refused = True
 

@@ -214,6 +214,7 @@ class WorkspaceWatcher:
         self._tell_changed([change.path for change in changes])
         now_s = self._loop.time()
         named = [(self._relative(change.path), change) for change in changes]
+        unheard = {relative for relative, _ in named}
         for name, entry in self._entries.items():
             own: list[Path] = []
             for relative, change in named:
@@ -223,10 +224,14 @@ class WorkspaceWatcher:
                 if verdict is not Verdict.COUNTS:
                     own.append(change.path)
                     self._seen.refused(f"{self._root}/{relative}")
+                elif entry.watch.enabled:
+                    unheard.discard(relative)
                 for run_id in stale:
                     self._stale(run_id)
             if own and entry.watch.enabled:
                 self._tell_loop(name, own)
+        for relative in unheard:  # nothing was on then; what is switched on by now may hear an editor's word of it
+            self._seen.refused(f"{self._root}/{relative}")
         self._arm()
 
     def _tell_loop(self, name: str, files: list[Path]) -> None:

@@ -323,6 +323,17 @@ async def test_pause_remembers_and_switching_off_forgets(desk: Desk) -> None:
         assert "a.py" not in desk.all_files
 
 
+async def test_a_save_right_after_switching_on_counts(desk: Desk) -> None:
+    """The file system told of the text before, when nobody was to hear of it; the editor saves it again."""
+    witness = desk.watch("witness", "*.txt")
+    async with desk.watching(desk.watch("t", "*.py", enabled=False) | witness) as watcher:
+        path = desk.write("a.py", "1")
+        await desk.sentinel("w.txt")
+        watcher.set_watches(desk.watch("t", "*.py") | witness)
+        watcher.saved(path)
+        await eventually_async(lambda: "a.py" in desk.all_files)
+
+
 async def test_nothing_starts_by_itself_in_a_folder_that_is_not_trusted(desk: Desk) -> None:
     desk.trusted = False
     async with desk.watching() as watcher:
