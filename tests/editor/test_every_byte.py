@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +15,12 @@ import requests
 
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
-from tests.editor.test_exact_output import KEY, SCRIPT, serving
+from tests.editor.test_exact_output import KEY, serving
 from tests.faults.cuts import Payload
 from tests.faults.every_byte import EveryByte, Recording
 from tests.faults.proxy import FaultProxy
 from tests.soak.figures import Figures
-from tests.soak.reader import Expected, Reader
+from tests.soak.reader import Expected, Lines, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,26 +29,45 @@ if TYPE_CHECKING:
 AT_ONCE = 40
 DAEMONS = 2
 KINDS = ["", "x", "\x1b[31mred\x1b[0m", '"q" \\', "\tt\rr", "é日😀", "data: x", "id: 1", "}"]
+FORMS = [
+    pytest.param(False, id="many lines an event"),  # what a server of ours sends to a bridge, which asks for it
+    pytest.param(True, id="an event a line"),  # what any other server sends
+]
+
+SCRIPT = """\
+import fcntl, json, os, sys, termios, time
+for stream, lines in json.load(open(sys.argv[1])):
+    out = {"stdout": 1, "stderr": 2}[stream]
+    os.write(out, "".join(line + "\\n" for line in lines).encode())
+    while any(fcntl.ioctl(out, termios.FIONREAD, bytes(4))):
+        time.sleep(0.0001)
+sys.exit(7)
+"""
+"""Says nothing more before the server has read what was said, so that each group of lines is an event."""
 
 
-def mixed(count: int) -> list[tuple[str, str]]:
+def mixed(count: int) -> list[tuple[str, list[str]]]:
+    """So many lines, in groups of one stream."""
     dice = random.Random(5)
-    return [
-        (dice.choice(["stdout", "stdout", "stderr"]), dice.choice(KINDS) + (str(n) if n % 3 else ""))
-        for n in range(count)
-    ]
+    lines = [dice.choice(KINDS) + (str(n) if n % 3 else "") for n in range(count)]
+    groups = []
+    while lines:
+        size = dice.randrange(1, 20)
+        groups.append((dice.choice(["stdout", "stdout", "stderr"]), lines[:size]))
+        del lines[:size]
+    return groups
 
 
-def record(port: int, project: str, command: str) -> tuple[bytes, bytes]:
-    """Run `command` to its end; the answer to its start call, and its stream, both raw."""
+def record(port: int, project: str, command: str, *, plain: bool) -> tuple[bytes, bytes]:
+    """Run `command` to its end; the answer to its start call, and its stream as the bridge will get it, both raw."""
     url, headers = f"http://127.0.0.1:{port}/projects/{project}", {"X-API-Key": KEY}
     started = requests.post(f"{url}/shell", json={"command": command}, headers=headers, timeout=30)
     stream_id = started.json()["data"]["id"]
     requests.get(f"{url}/events?stream_id={stream_id}", headers=headers, timeout=60).raise_for_status()
     with socket.create_connection(("127.0.0.1", port)) as reader:
         head = f"GET /projects/{project}/events?stream_id={stream_id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        # As the bridge will ask for it, so that what is cut is what the bridge reads.
-        reader.sendall(f"{head}X-API-Key: {KEY}\r\nRdev-Features: lines\r\nConnection: close\r\n\r\n".encode())
+        head += f"X-API-Key: {KEY}\r\nConnection: close\r\n" + ("" if plain else "Rdev-Features: lines\r\n")
+        reader.sendall(f"{head}\r\n".encode())
         response = b""
         while data := reader.recv(1 << 16):
             response += data
@@ -55,12 +75,14 @@ def record(port: int, project: str, command: str) -> tuple[bytes, bytes]:
     return answer + b"Content-Length: %d\r\n\r\n%b" % (len(started.content), started.content), response
 
 
-def said_in(response: bytes) -> list[tuple[str, str]]:
-    """The output of a recorded stream, in its order, read as plainly as can be."""
-    stream = b"".join(part for _, part in Payload().parts(response))
-    payloads = [line.removeprefix(b"data: ") for line in stream.split(b"\n") if line.startswith(b"data: {")]
-    events = [json.loads(one) for one in payloads]
-    return [(event["stream"], line) for event in events if "text" in event for line in event["text"].split("\n")[:-1]]
+def said_in(response: bytes, name: str) -> Lines:
+    """The output of a recorded stream, in its order, read as plainly as can be: from the events of this name."""
+    stream = b"".join(part for _, part in Payload().parts(response)).decode()
+    blocks = [block.split("\n") for block in stream.split("\n\n")]
+    events = [json.loads(block[1].removeprefix("data: ")) for block in blocks if block[0] == f"event: {name}"]
+    if name == "output":
+        return [(event["stream"], event["line"]) for event in events]
+    return [(event["stream"], line) for event in events for line in event["text"].removesuffix("\n").split("\n")]
 
 
 def follow(folder: Path, environ: dict[str, str], expected: Expected, goes_on: Callable[[], bool]) -> Figures:
@@ -75,19 +97,20 @@ def follow(folder: Path, environ: dict[str, str], expected: Expected, goes_on: C
     return reader.figures
 
 
-async def cut_everywhere(folder: Path, count: int, share: float) -> Figures:
+async def cut_everywhere(folder: Path, count: int, share: float, *, plain: bool) -> Figures:
     (folder / "say.py").write_text(SCRIPT)
     (folder / "lines.json").write_text(json.dumps(mixed(count)))
     with serving(folder) as (port, project):
-        answer, response = await asyncio.to_thread(record, port, project, f"'{sys.executable}' say.py lines.json")
-        said = said_in(response)
+        command = f"'{sys.executable}' say.py lines.json"
+        answer, response = await asyncio.to_thread(record, port, project, command, plain=plain)
+        said = said_in(response, "output" if plain else "lines")
         for stream in ("stdout", "stderr"):
-            assert [line for name, line in said if name == stream] == [
-                line for name, line in mixed(count) if name == stream
-            ]
+            wanted = chain.from_iterable(lines for name, lines in mixed(count) if name == stream)
+            assert [line for name, line in said if name == stream] == list(wanted)
         recording = Recording.of(response)
-        plan = EveryByte(recording, answer, random.Random(7), share)
-        wanted = plan.left
+        assert len(recording.ends) == 1 + (count if plain else len(mixed(count)))
+        plan = EveryByte(recording, answer, random.Random(7), share, plain=plain)
+        to_cut = plan.left
         async with FaultProxy(port, plan) as proxy:
             environ = {"RDEV_URL": proxy.url, "RDEV_PROJECT": project, "RDEV_API_KEY": KEY}
             expected = Expected(said, exit_code=7, in_order=True)
@@ -98,23 +121,27 @@ async def cut_everywhere(folder: Path, count: int, share: float) -> Figures:
             for one in await asyncio.gather(*readers):
                 figures.add(one)
             figures.stream_bytes = proxy.passed_bytes
+    assert plan.strange == []
+    assert plan.compared_bytes > len(recording.events)
     figures.places_cut = len(plan.cut)
     figures.faults["cut"] = len(plan.cut)
-    assert len(plan.cut) == wanted
+    assert len(plan.cut) == to_cut
     if share == 1:
-        assert plan.cut == {*range(-recording.head_bytes, 0), *range(recording.ends[-1])}
+        assert plan.cut == {*range(-recording.head_bytes, 0), *range(len(recording.events))}
     return figures
 
 
-async def test_cut_at_bytes_all_over_a_stream(tmp_path: Path, tally: Callable[[Figures], None]) -> None:
-    figures = await cut_everywhere(tmp_path, 2000, share=0.02)
+@pytest.mark.parametrize("plain", FORMS)
+async def test_cut_at_bytes_all_over_a_stream(tmp_path: Path, tally: Callable[[Figures], None], *, plain: bool) -> None:
+    figures = await cut_everywhere(tmp_path, 500, share=0.02 if plain else 0.05, plain=plain)
     assert figures.places_cut > 300
     tally(figures)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(2400)
-async def test_cut_at_every_byte_of_a_stream(tmp_path: Path, tally: Callable[[Figures], None]) -> None:
-    figures = await cut_everywhere(tmp_path, 2000, share=1)
+@pytest.mark.parametrize("plain", FORMS)
+async def test_cut_at_every_byte_of_a_stream(tmp_path: Path, tally: Callable[[Figures], None], *, plain: bool) -> None:
+    figures = await cut_everywhere(tmp_path, 2000, share=1, plain=plain)
     assert figures.places_cut > 20_000
     tally(figures)

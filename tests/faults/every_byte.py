@@ -7,60 +7,71 @@ first event's end, too: the response's head, `connected` and the chunk framing a
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.faults.cuts import Payload, after_bytes, after_payload
-from tests.faults.proxy import PASS, Fault, Request
+from tests.faults.proxy import Fault, Request
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
 _FARTHEST_EVENTS = 12
+_ID = re.compile(rb"^id: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One response from the stream's start: `connected_bytes` of payload before the first event, and where events end.
+    """One response from the stream's start: its first `head_bytes` raw, and what stands in it without the framing.
 
-    An event's id is the offset of its end, as the embedded server has it for a bridge.
+    `events` is all that follows `connected`; `ends` are where each of them ends in there, `places` its place by its id.
     """
 
     head_bytes: int
-    connected_bytes: int
+    connected: bytes
+    events: bytes
     ends: Sequence[int]
+    places: dict[str, int]
 
     @classmethod
     def of(cls, response: bytes) -> Recording:
         """`response` is raw: head, chunk framing and all."""
         parts = list(Payload().parts(response))
         payload = b"".join(part for _, part in parts)
-        connected = payload.index(b"\n\n") + 2
-        ends, at = [], connected
-        while at < len(payload):
-            at = payload.index(b"\n\n", at) + 2
-            ends.append(at - connected)
-        assert f"id: {ends[-1]}\n".encode() in payload[-80:], "ids are offsets"
+        connected, _, events = payload.partition(b"\n\n")
+        ends = [match.end() for match in re.finditer(rb"\n\n", events)]
+        ids = [match[1].decode() for match in _ID.finditer(events)]
+        assert len(ids) == len(ends) == len(set(ids)), "each event has an id"
         first_event = next(at for at, part in parts if not part.startswith(b"event: connected"))
-        return cls(first_event, connected, ends)
+        return cls(first_event, connected + b"\n\n", events, ends, {one: place for place, one in enumerate(ids)})
 
-    @property
-    def size(self) -> int:
-        """The bytes that one reading of it takes."""
-        return self.head_bytes + self.ends[-1]
+    def from_event(self, place: int) -> tuple[int, bytes]:
+        """What a connection that begins with this event brings: where that is in `events`, and all of its payload."""
+        start = self.ends[place - 1] if place else 0
+        return start, self.connected + self.events[start:]
 
 
 class EveryByte:
-    """`left` cuts are still to be made. `share` keeps only such a part of them, for a sample."""
+    """`left` cuts are still to be made. `share` keeps only such a part of them, for a sample.
 
-    def __init__(self, recording: Recording, start_answer: bytes, dice: random.Random, share: float = 1.0) -> None:
+    `plain`: the recording is of a server that sends an event for each line. Whatever passed otherwise than it was
+    recorded is told in `strange`.
+    """
+
+    def __init__(
+        self, recording: Recording, start_answer: bytes, dice: random.Random, share: float = 1.0, *, plain: bool = False
+    ) -> None:
         self.recording = recording
         self.cut: set[int] = set()
-        """Cut so far: bytes of the journal, and those before it counted down from -1."""
+        """Cut so far: bytes of the events, and those before them counted down from -1."""
+        self.strange: list[str] = []
+        self.compared_bytes = 0
         self._start_answer = start_answer
         self._dice = dice
+        self._plain = plain
         starts = [0, *recording.ends[:-1]]
         self._places = [
             [byte for byte in range(start, end) if dice.random() < share]
@@ -76,27 +87,25 @@ class EveryByte:
         """A plan for `FaultProxy`. Start calls are answered with the one command that ran."""
         if request.method == "POST":
             return Fault(answer=self._start_answer)
-        if not request.is_stream or not self.left:
-            return PASS
         last_id = request.headers.get("last-event-id")
+        first = 0 if last_id is None else self.recording.places.get(last_id, -1) + 1
+        if last_id is not None and not first:
+            self.strange.append(f"a resume after {last_id!r}, which is no event's id")
         if last_id is None and self._dice.random() < 0.5 and (self._before or self._places[0]):
             return self._cut_at_the_start()
-        offset = int(last_id or 0)
-        place = self._next_place(bisect_left(self.recording.ends, offset) + 1 if offset else 0)
-        return (
-            PASS if place is None else self._cut(place, after_payload(self.recording.connected_bytes + place - offset))
-        )
+        place = self._next_place(first)
+        return self._watched(first, None) if place is None else self._cut(first, place)
 
     def _cut_at_the_start(self) -> Fault:
-        if self._before:
-            place = self._before.pop()
-            return self._cut(-1 - place, after_bytes(place))
-        place = self._places[0].pop()
-        return self._cut(place, after_payload(self.recording.connected_bytes + place))
+        if not self._before:
+            return self._cut(0, self._places[0].pop())
+        place = self._before.pop()
+        self._count(-1 - place)
+        return self._watched(0, after_bytes(place))
 
-    def _next_place(self, first_new: int) -> int | None:
+    def _next_place(self, first: int) -> int | None:
         """A byte that was never cut, in an event after the one that is delivered next."""
-        at = bisect_left(self._open, first_new + 1)
+        at = bisect_left(self._open, first + 1)
         if at == len(self._open):
             return None
         number = self._open[min(at + self._dice.randrange(_FARTHEST_EVENTS), len(self._open) - 1)]
@@ -105,8 +114,29 @@ class EveryByte:
             self._open.remove(number)
         return place
 
-    def _cut(self, place: int, cut: Callable[[bytes], int | None]) -> Fault:
+    def _cut(self, first: int, place: int) -> Fault:
+        self._count(place)
+        start, _ = self.recording.from_event(first)
+        return self._watched(first, after_payload(len(self.recording.connected) + place - start))
+
+    def _count(self, place: int) -> None:
         assert place not in self.cut
         self.cut.add(place)
         self.left -= 1
-        return Fault(cut_when=cut)
+
+    def _watched(self, first: int, cut: Callable[[bytes], int | None] | None) -> Fault:
+        """`cut`, and a look at all that passes before it: it must be what was recorded from event `first` on."""
+        payload, passed = Payload(), 0
+        _, wanted = self.recording.from_event(first)
+
+        def look(piece: bytes) -> int | None:
+            nonlocal passed
+            place = None if cut is None else cut(piece)
+            for _, data in payload.parts(piece[:place]):
+                if data != wanted[passed : passed + len(data)]:
+                    self.strange.append(f"{data[:200]!r}… at byte {passed} after {first} events")
+                passed += len(data)
+                self.compared_bytes += len(data)
+            return place
+
+        return Fault(cut_when=look, plain=self._plain)

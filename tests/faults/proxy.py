@@ -17,6 +17,7 @@ Faults are counted in raw bytes of the response, its head and chunk framing incl
     Fault(answer=b"HTTP/1.1 503 X\\r\\n\\r\\n")         # the server is never asked
     Fault(rewind=5) / Fault(forget=True)             # resumes from five ids earlier / from the beginning
     Fault(lose=b"line 7")                            # lines of the stream with these bytes in them never arrive
+    Fault(plain=True)                                # the server is asked as by any client: an event for each line
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Fault:
     rewind: int = 0
     forget: bool = False
     lose: bytes | None = None
+    plain: bool = False
 
 
 PASS = Fault()
@@ -172,7 +174,7 @@ class FaultProxy:
     def _rewritten(self, head: bytes, request: Request, fault: Fault) -> bytes:
         """One request a connection; `Host` as the server knows itself; the resume point where a fault moves it."""
         moved = {b"connection": b"close", b"host": b"127.0.0.1:%d" % self.server_port}
-        if fault.lose:
+        if fault.lose or fault.plain:
             moved[b"rdev-features"] = b""  # then each line comes as an event of its own, and one can go alone
         last_id = request.headers.get("last-event-id", "").encode("latin-1")
         if last_id and fault.forget:

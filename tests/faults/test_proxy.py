@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.cuts import Ids, Payload, after_bytes, after_events, after_payload
+from tests.faults.every_byte import EveryByte, Recording
+from tests.faults.proxy import Request
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BLOCKS = [b"event: connected\ndata: {}\n\n", b"id: 1\nevent: output\ndata: a\n\n", b"id: 22\nevent: output\ndata:\n\n"]
@@ -76,3 +80,19 @@ def test_the_payload_and_its_ids_at_every_split(response: bytes) -> None:
     assert ids.earlier(b"22", 1) == b"1"
     assert ids.earlier(b"22", 5) == b"1"
     assert ids.earlier(b"x", 5) == b"x"
+
+
+def test_the_plan_at_every_byte_notices_what_passes_otherwise_than_recorded() -> None:
+    recording = Recording.of(RESPONSES[0])
+    assert (recording.connected, recording.events) == (BLOCKS[0], BLOCKS[1] + BLOCKS[2])
+    plan = EveryByte(recording, b"", random.Random(1), share=0)
+    for last_id, response in {"": RESPONSES[0], "1": chunked(BLOCKS[0], BLOCKS[2]), "22": chunked(BLOCKS[0])}.items():
+        headers = {"last-event-id": last_id} if last_id else {}
+        for passes, found in ((response, False), (response.replace(b"data", b"date"), True)):
+            fault = plan(Request(0, "GET", "/events", headers, b"", 0))
+            assert fault.cut_when is not None
+            assert fault.cut_when(passes) is None
+            assert bool(plan.strange) is found
+            plan.strange.clear()
+    plan(Request(0, "GET", "/events", {"last-event-id": "7"}, b"", 0))
+    assert plan.strange == ["a resume after '7', which is no event's id"]
