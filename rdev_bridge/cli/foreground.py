@@ -37,6 +37,7 @@ class Foreground:
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._cancel: Callable[[], object] = lambda: None
         self._exit_code: int | None = None
+        self._is_heard = True
 
     def broken(self, error: OSError) -> None:
         """Our stdout cannot be written to."""
@@ -44,12 +45,13 @@ class Foreground:
             say(f"cannot write the output: {error.strerror}; the command is cancelled")
         if self._exit_code is None:
             self._exit_code = EXIT_GONE if isinstance(error, BrokenPipeError) else EXIT_FAILED
+            self._is_heard = False
             self._cancel()
 
     async def until_over(self, runner: Runner, run_id: str) -> int:
         """The exit code of the run, or of the signal that ended it."""
         self._run_id = run_id
-        self._cancel = lambda: runner.cancel(run_id)
+        self._cancel = lambda: runner.cancel(run_id, is_heard=self._is_heard)
         if self._lets_go:
             runner.detach(run_id)
         if self._exit_code is not None:

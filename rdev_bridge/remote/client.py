@@ -40,6 +40,14 @@ class _Answer(msgspec.Struct):
     data: _Data
 
 
+class _Fate(msgspec.Struct):
+    ended: bool = False
+
+
+class _Ended(msgspec.Struct):
+    data: _Fate
+
+
 class Started(msgspec.Struct, frozen=True):
     """The answer to a start call. `features` are the additions that the server says it has."""
 
@@ -102,15 +110,25 @@ class Api:
                 raise problem
             await pause(Wait(wait_s, attempt, str(problem), reached=problem.reason != "unreachable"))
 
-    async def delete(self, stream_id: str, grace_s: float) -> int:
-        """Ask a server of ours to end a command; the status of its answer. Raises RdevError."""
-        grace_ms = str(min(max(0, round(grace_s * 1000)), _MOST_GRACE_MS))
-        url = call_url(self._origin, self._project, "shell", stream_id, grace_ms=grace_ms)
+    async def delete(self, stream_id: str, grace_s: float, wait_s: float) -> tuple[int, bool]:
+        """Ask a server of ours to end a command; the status of its answer, and whether that says that it is dead.
+
+        The answer may take `wait_s`, up to half a minute, so that it can say so. Raises RdevError.
+        """
+        query = {
+            "grace_ms": str(min(max(0, round(grace_s * 1000)), _MOST_GRACE_MS)),
+            "wait_ms": str(round(wait_s * 1000)),
+        }
+        url = call_url(self._origin, self._project, "shell", stream_id, **query)
         try:
-            response, _ = await self._call("DELETE", url, {}, b"")
+            response, answer = await self._call("DELETE", url, {}, b"")
         except (httpx.HTTPError, OSError) as error:
             raise RdevError(f"cannot cancel: {why(error)}", reason="unreachable") from None
-        return response.status_code
+        try:
+            ended = msgspec.json.decode(answer, type=_Ended).data.ended
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            ended = False
+        return response.status_code, ended
 
     async def _call(
         self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes, key: str | None = None

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 DEFAULT_GRACE_S = 5.0
 _CANCEL_CALL_S = 30.0
+_DEATH_S = 5.0
+_LONGEST_ANSWER_S = 20.0
+"""A server of ours is asked to wait with its answer until it knows that what it killed is dead, but not for long."""
 _TRIES_HERE = 3
 
 
@@ -285,6 +288,7 @@ class RemoteCommand:
         self._connector = connector
         self._position = after
         self._ended = False
+        self._dead = asyncio.Event()
 
     async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
         """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
@@ -295,7 +299,8 @@ class RemoteCommand:
             return Endpoint(api.client, api.events_url(self.binding.stream_id))
 
         name = connector.target.server.name
-        follower = Follower(name, endpoint, after, policy=connector.policy, jitter=connector.jitter)
+        policy, jitter = connector.policy, connector.jitter
+        follower = Follower(name, endpoint, after, policy=policy, jitter=jitter, hurry=self._dead)
         items = follower.items()
         try:
             async for item in items:
@@ -309,9 +314,18 @@ class RemoteCommand:
             await items.aclose()
 
     async def cancel(self, grace_s: float = DEFAULT_GRACE_S) -> CancelResult:
-        """TERM to all of it, KILL after `grace_s`; returns once it is known dead, or with what is known instead."""
+        """TERM to all of it, KILL after `grace_s`; returns once it is known dead, or with what is known instead.
+
+        A `follow` that waits before it connects again does so at once then: the server can be reached.
+        """
         if self._ended:
             return CancelResult(dead=True)
+        result = await self._cancel(grace_s)
+        if result.dead:
+            self._dead.set()
+        return result
+
+    async def _cancel(self, grace_s: float) -> CancelResult:
         if self.binding.cancel_way is CancelWay.SCRIPT:
             return await self._connector.cancel_by_script(self.binding.token, grace_s)
         try:
@@ -323,13 +337,19 @@ class RemoteCommand:
             return CancelResult(dead=False, message=str(error))
 
     async def _cancel_by_call(self, grace_s: float) -> CancelResult:
-        """The server kills the group before it ends the stream; so the stream's end is the proof."""
+        """The server's word that it is dead; else the stream's end is the proof, since the group is killed before."""
         api = await self._connector.locate()
-        status = await api.delete(self.binding.stream_id, grace_s)
+        try:
+            status, dead = await api.delete(self.binding.stream_id, grace_s, min(grace_s + _DEATH_S, _LONGEST_ANSWER_S))
+        except RdevError:  # a connection may well break in that time
+            status, dead = await api.delete(self.binding.stream_id, grace_s, 0.0)
         if status in {404, 410}:
             return CancelResult(dead=False, message="the server does not know this command any more")
         if not 200 <= status < 300:
             return CancelResult(dead=False, message=f"the server refuses to cancel with status {status}")
+        if dead:
+            self._ended = True
+            return CancelResult(dead=True)
         async for item in RemoteCommand(self._connector, self.binding).follow(self._position):
             match item:
                 case Completed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -30,6 +31,7 @@ from rdev_bridge.remote.items import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
+_HURRIED_S = 0.2
 _FINAL = (Completed, StreamFailed, StreamLost)
 
 
@@ -41,7 +43,10 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Follower:
-    """One `follow` of one command. `locate` is asked for the endpoint before each connection."""
+    """One `follow` of one command. `locate` is asked for the endpoint before each connection.
+
+    Once `hurry` is set nothing is waited for long any more: the command is dead, and its last words are wanted.
+    """
 
     def __init__(
         self,
@@ -51,8 +56,10 @@ class Follower:
         *,
         policy: Policy,
         jitter: Callable[[], float],
+        hurry: asyncio.Event,
     ) -> None:
         self._server = server
+        self._hurry = hurry
         self._locate = locate
         self._resume = Resume(after, time.monotonic(), jitter, policy)
         self._told_unreadable = False
@@ -77,7 +84,15 @@ class Follower:
                 yield StreamLost(decision.why)
                 return
             yield ConnectionChanged(waiting_for(self._server, decision))
-            await asyncio.sleep(decision.delay_s)
+            await self._pause(decision.delay_s)
+
+    async def _pause(self, delay_s: float) -> None:
+        if self._hurry.is_set():
+            await asyncio.sleep(min(delay_s, _HURRIED_S))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._hurry.wait()
 
     async def _one_connection(self) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
         resume = self._resume

@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _START_PATIENCE_S = 0.5
 """Well below the time that a bridge has for its own end, so that what was started can still be ended then."""
 _TAIL_S = 10.0
+"""Of a dead command's stream on which nothing comes: then its end is not waited for."""
 
 
 async def carry_out(runner: Runner, live: LiveRun) -> Ending:
@@ -178,9 +179,10 @@ async def _after_stream(
 
 async def _after_cancel(live: LiveRun, result: CancelResult, pump: asyncio.Task[Final], relay: Relay) -> Ending:
     """It is dead; what it said before it died may still be on its way, and a face may take its time with it."""
-    while result.dead and not pump.done():
+    while result.dead and live.is_heard and not pump.done():
+        before = relay.offset
         await asyncio.wait({pump}, timeout=_TAIL_S)
-        if not relay.is_handing_on:
+        if relay.offset == before and not relay.is_handing_on:
             break
     return _ending_of(live, result)
 

@@ -52,6 +52,7 @@ class LiveRun(msgspec.Struct, eq=False):
 
     `mark` is kept only where this process owns the run. `started` is set once the server has taken the command.
     `needed_by` are the runs that depend on this one; a newer run that does the same takes them over, as `replaced_by`.
+    `is_heard`: somebody wants what it said before its end.
     """
 
     run: Run
@@ -70,6 +71,7 @@ class LiveRun(msgspec.Struct, eq=False):
     line: Line | None = None
     binding: Binding | None = None
     grace_s: float = CANCEL_GRACE_S
+    is_heard: bool = True
     wanted_end: Outcome | None = None
     task: asyncio.Task[None] | None = None
     told_queued: asyncio.Task[None] | None = None

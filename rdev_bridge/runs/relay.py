@@ -63,8 +63,8 @@ class Audience:
 class Relay:
     """`writer` is None while the log is replayed, and for a second reader, who leaves it to the run's owner.
 
-    `is_handing_on` says that an observer has not yet taken what it was given. Lines before number `from_seq` are kept
-    back.
+    `offset` is where the run's log stands after what was taken. `is_handing_on` says that an observer has not yet taken
+    what it was given. Lines before number `from_seq` are kept back.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Relay:
         self.writer: LogWriter | None = None
         self._audience = audience
         self._snapshot = snapshot  # the run, with so many lines
-        self._offset = offset
+        self.offset = offset
         self.is_handing_on = False
         self.from_seq = 0
 
@@ -88,12 +88,12 @@ class Relay:
             raw = self.writer.append(
                 pieces, seq_end=self.assembler.seq, clean=self.assembler.is_clean, position=position
             )
-        self._offset += sum(map(len, raw))
-        await self._hand_on(OutputBatch(seq, lines, pieces, self._offset, raw))
+        self.offset += sum(map(len, raw))
+        await self._hand_on(OutputBatch(seq, lines, pieces, self.offset, raw))
 
     async def replay(self, seq: int, lines: Sequence[Chunk], pieces: Sequence[Chunk], offset: int) -> None:
         """Output that the log held already."""
-        self._offset = offset
+        self.offset = offset
         await self._hand_on(OutputBatch(seq, lines, pieces, offset, pack(pieces)[0]))
 
     async def missing(self, missing: int | None, position: str | None) -> None:
@@ -119,7 +119,7 @@ class Relay:
         seq = self.assembler.seq
         lines = self.assembler.flush()
         if lines:
-            await self._hand_on(OutputBatch(seq, lines, (), self._offset))
+            await self._hand_on(OutputBatch(seq, lines, (), self.offset))
 
     async def _hand_on(self, batch: OutputBatch) -> None:
         if batch.seq < self.from_seq:

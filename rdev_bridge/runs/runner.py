@@ -76,11 +76,15 @@ class Runner:
         """Take a request; the run goes on by itself. Raises UsageError, SettingsError for one that can never run."""
         return self._submit(request, plan_of(request.task, self.around.tasks_of(request.folder)))
 
-    def cancel(self, run_id: str) -> bool:
-        """Ask for a run's end, whichever bridge it belongs to; false where it is over or unknown."""
+    def cancel(self, run_id: str, *, is_heard: bool = True) -> bool:
+        """Ask for a run's end, whichever bridge it belongs to; false where it is over or unknown.
+
+        Where nobody hears it any more, its output is not read to the end.
+        """
         live = self.live.get(run_id)
         if live is None:
             return self._cancel_elsewhere(run_id)
+        live.is_heard = live.is_heard and is_heard
         if live.task is None and live.line is not None:
             self._turns.over(live.line, run_id, complete=False)
             self._drop(live, Outcome.CANCELLED)

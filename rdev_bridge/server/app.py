@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FEATURES = "cancel, idempotency, lines"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_MOST_GRACE_MS = 60_000
+_MOST_MS = 60_000
 
 
 class RefusalError(HTTPException):
@@ -138,14 +139,17 @@ class RdevServer:
 
     async def _cancel(self, request: Request) -> Response:
         self._check_caller(request)
-        grace = request.query_params.get("grace_ms")
-        if grace is not None and not (re.fullmatch(r"[0-9]{1,5}", grace) and int(grace) <= _MOST_GRACE_MS):
-            raise _refusal(400, f"grace_ms is a number of milliseconds up to {_MOST_GRACE_MS}")
+        grace_s, wait_s = _seconds(request, "grace_ms"), _seconds(request, "wait_ms")
         stream_id = request.path_params["stream_id"]
         try:
-            self._commands.cancel(stream_id, None if grace is None else int(grace) / 1000)
+            ended = self._commands.cancel(stream_id, grace_s)
         except NoSuchCommandError:
             raise _no_such_command(stream_id) from None
+        if wait_s is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await ended.wait()
+                return JSONResponse({"data": {"id": stream_id, "ended": True}}, 200)
         return JSONResponse({"data": {"id": stream_id}}, 202)
 
     async def _health(self, request: Request) -> Response:
@@ -200,6 +204,14 @@ class Guard:
         elif not self._gate.allows_page(request.headers):
             answer = _error(403, "a page of another origin may not use this server; see `serve --allow-origin`")
         await answer(scope, receive, send)
+
+
+def _seconds(request: Request, name: str) -> float | None:
+    """A parameter in milliseconds. Raises RefusalError."""
+    value = request.query_params.get(name)
+    if value is not None and not (re.fullmatch(r"[0-9]{1,5}", value) and int(value) <= _MOST_MS):
+        raise _refusal(400, f"{name} is a number of milliseconds up to {_MOST_MS}")
+    return None if value is None else int(value) / 1000
 
 
 def names_in(header: str) -> set[str]:

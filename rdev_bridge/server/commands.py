@@ -75,7 +75,7 @@ class Commands:
         self._limits = limits
         self._running: dict[str, Command] = {}
         self._starting = asyncio.Lock()
-        self._leftovers: set[asyncio.Task[bool]] = set()
+        self._leftovers: set[asyncio.Task[None]] = set()
         self._closing = False
 
     @property
@@ -164,18 +164,28 @@ class Commands:
             with contextlib.suppress(NoSuchCommandError, OSError):
                 self.journal(stream_id)
 
-    def cancel(self, stream_id: str, grace_s: float | None) -> None:
-        """End a command with all its processes; of a finished one, what it left behind. Raises NoSuchCommandError."""
+    def cancel(self, stream_id: str, grace_s: float | None) -> asyncio.Event:
+        """End a command with all its processes; of a finished one, what it left behind. Raises NoSuchCommandError.
+
+        The event is set once none of them is left.
+        """
         if command := self._running.get(stream_id):
             command.cancel(grace_s)
-            return
+            return command.done
         self.journal(stream_id)
-        self._end_leftovers(stream_id, self._limits.cancel_grace_s if grace_s is None else grace_s)
+        return self._end_leftovers(stream_id, self._limits.cancel_grace_s if grace_s is None else grace_s)
 
-    def _end_leftovers(self, stream_id: str, grace_s: float) -> None:
-        task = asyncio.create_task(end(Tree(mark_of(stream_id), None), grace_s))
+    def _end_leftovers(self, stream_id: str, grace_s: float) -> asyncio.Event:
+        ended = asyncio.Event()
+
+        async def ending() -> None:
+            if await end(Tree(mark_of(stream_id), None), grace_s):
+                ended.set()
+
+        task = asyncio.create_task(ending())
         self._leftovers.add(task)
         task.add_done_callback(self._leftovers.discard)
+        return ended
 
     async def close(self, grace_s: float) -> None:
         """Start nothing more, end what runs, and return once all journals have their end, or will never have one."""

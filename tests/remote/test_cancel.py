@@ -14,7 +14,7 @@ from rdev_bridge.model import RemoteServer, Secret, Target
 from rdev_bridge.remote import client
 from rdev_bridge.remote.command import cancellable_text
 from rdev_bridge.remote.connect import Connector, RemoteCommand, open_server
-from rdev_bridge.remote.items import Binding, CommandSpec, Completed, OutputArrived
+from rdev_bridge.remote.items import Binding, CommandSpec, Completed, ConnectionChanged, OutputArrived
 from tests.faults.proxy import PASS, Fault, FaultProxy
 from tests.remote.desk import QUICK, Followed, bound, connect, gather
 from tests.support.foreign_server import ForeignServer
@@ -169,6 +169,27 @@ async def test_a_server_that_is_gone_is_no_proof_of_death() -> None:
         assert result.message is not None
         await proxy.listen()
         assert (await command.cancel(0.1)).dead
+
+
+async def test_a_dead_command_s_last_words_are_fetched_at_once() -> None:
+    """The stream is down, and the server said to come back in five minutes."""
+    later = Fault(answer=b"HTTP/1.1 503 X\r\nRetry-After: 300\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    text = "trap 'echo last; exit 3' TERM; echo ready; while :; do sleep 0.1; done"
+    async with ForeignServer() as server, FaultProxy(server.port) as proxy, connect(server, proxy.url) as connector:
+        command = await connector.start(CommandSpec(text))
+        followed = Followed()
+        async with asyncio.timeout(100):
+            async for item in command.follow(None):
+                followed.note(item)
+                if isinstance(item, OutputArrived) and len(followed.lines) == 1:
+                    proxy.plan = lambda request: later if request.is_stream else PASS
+                    await proxy.break_all()
+                if isinstance(item, ConnectionChanged) and (item.connection.retry_in_ms or 0) >= 300_000:
+                    proxy.plan = lambda request: PASS
+                    cancelling = asyncio.create_task(command.cancel())
+        assert (await cancelling).dead
+    assert [line for name, line in followed.lines if name == "stdout"] == ["ready", "last"]
+    assert isinstance(followed.end, Completed)
 
 
 async def test_the_key_is_in_no_command() -> None:

@@ -205,6 +205,23 @@ async def test_cancel_there(folder: Path) -> None:
         assert (await connector.adopt(command.binding).cancel(0.2)).dead
 
 
+async def test_a_cancel_reads_no_output_there(folder: Path) -> None:
+    calls: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        calls.append(request.method)
+
+    async with here(folder) as connector:
+        command = await connector.start(CommandSpec("exec yes"))
+        items = command.follow(None)
+        while not isinstance(await anext(items), OutputArrived):
+            pass
+        connector.api.client.event_hooks = {"request": [note]}
+        assert (await command.cancel()).dead
+        assert calls == ["DELETE"]
+        await items.aclose()
+
+
 async def read_again(connector: Connector, binding: Binding) -> None:
     followed = await gather(connector.adopt(binding).follow(None))
     assert followed.lines == [("stdout", "kept")]

@@ -77,6 +77,19 @@ def test_a_second_delete_can_be_less_patient(shared: Served) -> None:
         assert time.monotonic() - began_s < 30
 
 
+def test_a_delete_that_waits_says_that_all_are_dead_however_much_is_left_to_read(shared: Served) -> None:
+    stream_id = shared.start("trap '' TERM; echo $$; yes & while :; do sleep 0.1; done")
+    with shared.open(stream_id) as answer:
+        [pid] = pids_said(answer.iter_content(1), 1)
+        early = shared.cancel(stream_id, grace_ms="60000", wait_ms="1")
+        assert (early.status_code, early.json()) == (202, {"data": {"id": stream_id}})
+        assert alive(pid)
+        for _ in "running", "ended":
+            deleted = shared.cancel(stream_id, grace_ms="0", wait_ms="60000")
+            assert (deleted.status_code, deleted.json()) == (200, {"data": {"id": stream_id, "ended": True}})
+            assert not alive(pid)
+
+
 def test_a_background_child_that_holds_the_pipe_does_not_hold_back_the_end(shared: Served) -> None:
     began_s = time.monotonic()
     stream_id = shared.start("(sleep 600; echo late) & echo $!; (sleep 0.1; echo soon) & exit 5")

@@ -236,6 +236,7 @@ def test_a_bad_body_gets_400_that_says_where(shared: Served, body: bytes, place:
         ("DELETE", "/projects/p/shell/" + "0" * 32, 404),
         ("DELETE", "/projects/p/shell/..%2f..%2fkey", 404),
         ("DELETE", "/projects/p/shell/" + "0" * 32 + "?grace_ms=-1", 400),
+        ("DELETE", "/projects/p/shell/" + "0" * 32 + "?wait_ms=soon", 400),
         ("GET", "/projects/p/events/?stream_id=x", 404),
         ("OPTIONS", "/projects/p/shell", 405),
     ],
