@@ -80,10 +80,14 @@ def _matcher_of(args: argparse.Namespace) -> tuple[Matcher, Locator | None]:
     if not task.problem_matcher:
         raise UsageError(f"task {word!r} has no problem_matcher; name one: rdev-bridge match MATCHER")
     from rdev_bridge.core.paths import PathMap
+    from rdev_bridge.problems.definition import MatcherError
     from rdev_bridge.problems.locate import Locator
 
     paths = PathMap(root, task.remote_root or workspace.remote_root, workspace.paths)
-    return matchers.resolve(task.problem_matcher), Locator(paths, task.cwd)
+    try:
+        return matchers.resolve(task.problem_matcher), Locator(paths, task.cwd)
+    except MatcherError as error:
+        raise workspace.error(("tasks", word, *error.keys), error.problem) from None
 
 
 def _name(word: str, tasks: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
-    import argparse
-
     from rdev_bridge.server.security import Gate
 
 
@@ -23,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="the folder that commands run in (here)")
     parser.add_argument("--project", metavar="ID", help="the project's id (the folder's name)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="the port; 0 takes a free one (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, metavar="PORT", default=8080, help="the port; 0 takes a free one (%(default)s)"
+    )
     parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="read the key from this file (chmod 600)")
     parser.add_argument("--shell", default="sh -c", metavar="ARGV", help="what starts each command (%(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="also answer to this Host")
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     started.add_argument("--lease", type=Path, metavar="FILE", help="end when nobody holds a lock on FILE")
     started.add_argument("--start-lock", type=Path, metavar="FILE", help="held by whoever looks for the server")
     started.add_argument("--address-file", type=Path, metavar="FILE", help="write url, key and pid here (0600)")
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 (a free one) to 65535")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,9 +87,9 @@ def run(args: argparse.Namespace) -> int:
         serve(options, os.environ)
     except StoreError as error:
         raise RdevError(str(error), reason="store") from error
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise RdevError(
-            f"cannot listen on {args.host} port {args.port}: {getattr(error, 'strerror', None) or error}. "
+            f"cannot listen on {args.host} port {args.port}: {error.strerror or error}. "
             f"Choose another with --host and --port; --port 0 takes a free one",
             reason="listen",
         ) from error

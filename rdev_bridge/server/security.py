@@ -22,9 +22,9 @@ def is_project_id(text: str) -> bool:
 
 
 def project_id_for(name: str) -> str:
-    """A folder's name made a valid project id."""
-    made = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:64].strip("-")
-    return made if is_project_id(made) else "project"
+    """A folder's name made a valid project id; the one that a bridge in that folder asks for."""
+    made = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:64]
+    return made if made.strip(".-") else "workspace"
 
 
 def is_loopback(host: str) -> bool:

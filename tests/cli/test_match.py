@@ -102,10 +102,13 @@ def test_a_task_reads_with_its_own_paths(bridge: Bridge) -> None:
             "problem_matcher.pattern.regexp: the regular expression '(?=x)' has a lookahead",
         ),
         ("plain", "task 'plain' has no problem_matcher"),
+        ("wrong", "rdev.toml:5: tasks.wrong.problem_matcher: there is no matcher 'gc'"),
     ],
 )
 def test_what_cannot_be_used_is_told(bridge: Bridge, matcher: str, said: str) -> None:
-    (bridge.folder / "rdev.toml").write_text('[tasks.plain]\ncommand = "x"\n')
+    (bridge.folder / "rdev.toml").write_text(
+        '[tasks.plain]\ncommand = "x"\n[tasks.wrong]\ncommand = "x"\nproblem_matcher = "gc"\n'
+    )
     done = bridge.call("match", matcher)
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in done.stderr.decode()

@@ -17,6 +17,7 @@ import requests
 
 from rdev_bridge.server.limits import Limits
 from rdev_bridge.server.security import Gate, Tickets, is_project_id, project_id_for
+from rdev_bridge.settings.values import project_of
 from tests.server.served import Served, next_event, parse, serving
 from tests.support.wait import eventually
 
@@ -95,6 +96,7 @@ def test_good_project_ids(project: str) -> None:
 def test_bad_project_ids(project: str) -> None:
     assert not is_project_id(project)
     assert is_project_id(project_id_for(project))
+    assert project_id_for(project) == project_of(project), "a bridge in that folder asks for the same one"
 
 
 def test_a_ticket_is_for_one_stream_and_a_short_time() -> None:
@@ -300,6 +302,13 @@ def serve_fails(*args: str | Path, **environ: str) -> subprocess.CompletedProces
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "8080 "])
+def test_a_port_that_is_none(root: Path, state: Path, port: str) -> None:
+    refused = serve_fails(root, f"--port={port}", "--state-dir", state)
+    assert refused.returncode == 2
+    assert f"{port!r} is no port" in refused.stderr
 
 
 def test_beyond_loopback_only_with_a_key_of_one_s_own(root: Path, state: Path) -> None:
