@@ -14,7 +14,9 @@ import httpcore
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_SEAM = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 _SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,8}\r?\Z")
+_SMALL_BYTES = 4096
 _BODILESS = (b" 1", b" 204", b" 304")
 _END = b"0\r\n\r\n"
 
@@ -68,6 +70,7 @@ class Rechunker:
         """As many chunks as `data` holds, as one; and what is left of it once the body is over."""
         parts: list[bytes] = []
         place, size = 0, len(data)
+        alike = True
         self._held = b""
         while place < size:
             if self._chunk_left:
@@ -87,13 +90,14 @@ class Rechunker:
             length = int(line[1], 16)
             if length == 0:
                 return self._last_chunk(data, place, parts)
-            start, end = line.end(), line.end() + length
-            if end + 2 <= size and data[end : end + 2] == b"\r\n":
-                parts.append(data[start:end])
-                place = end + 2
-            else:
+            many = _many(data, line.end(), line[1]) if alike and length <= _SMALL_BYTES else None
+            if many is None:
+                alike = False
                 self._chunk_left = length + 2
-                place = start
+                place = line.end()
+            else:
+                parts += many[0]
+                place = many[1]
         return _chunk(parts), b""
 
     def _rest_of_chunk(self, data: bytes, place: int, parts: list[bytes]) -> int:
@@ -120,6 +124,21 @@ class Rechunker:
             return _chunk(parts), b""
         self._raw = True  # trailers, or zeros of an unusual kind
         return _chunk(parts) + rest, b""
+
+
+def _many(data: bytes, start: int, first: bytes) -> tuple[list[bytes], int] | None:
+    """The payloads of all chunks that are whole, the first of which is at `start`, and where the next chunk begins.
+
+    Split at whatever looks like the framing between two chunks, it is that framing where each piece is as long as its
+    size says. None where that does not hold: a payload may hold anything. A million chunks of 60 bytes: 0.25 s, of
+    0.7 one by one.
+    """
+    pieces = _SEAM.split(data[start:])
+    payloads, sizes = pieces[:-1:2], [first, *pieces[1:-2:2]]
+    lengths = {size: int(size, 16) for size in set(sizes)}
+    if not payloads or 0 in lengths.values() or list(map(len, payloads)) != list(map(lengths.__getitem__, sizes)):
+        return None
+    return payloads, len(data) - len(pieces[-1]) - len(pieces[-2]) - 2
 
 
 def _chunk(parts: list[bytes]) -> bytes:

@@ -281,6 +281,15 @@ def test_one_id_for_all_events_is_none() -> None:
     assert resume.admit(["same"]) == Admission(unsafe=True)
 
 
+def test_ids_of_thousands_of_digits_are_names() -> None:
+    long = ["1" * 5000, "2" * 5000]
+    resume = opened()
+    assert resume.admit(long).keep is None
+    resume.broke(1.0, "reset")
+    resume.opened(2.0)
+    assert resume.admit([*long, "3"]).keep == [False, False, True]
+
+
 @given(st.data())
 def test_whatever_is_replayed_each_event_is_taken_once_and_in_order(data: st.DataObject) -> None:
     """A log of events, a server that goes on from some point at or before the one asked for, cuts anywhere."""
