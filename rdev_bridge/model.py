@@ -10,7 +10,7 @@ make, a Struct 0.03, and sixty of them are a tenth of what `rdev-bridge run -- t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -90,20 +90,32 @@ class ConnectionState(StrEnum):
     OFFLINE = "offline"
 
 
-class Secret(msgspec.Struct, frozen=True):
-    """A key. Its repr and str never show it; `reveal()` is the one way out, so that it can be grepped for."""
+class Secret:
+    """A key. Its repr and str never show it, and no encoder takes it. `reveal()`, easy to grep for, is the way out."""
 
-    _value: str
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         """The secret itself, for the header that needs it."""
         return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def __str__(self) -> str:
         return "***"
 
     def __repr__(self) -> str:
         return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is written nowhere")
 
 
 class Location(msgspec.Struct, frozen=True):
