@@ -283,7 +283,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_not_there(bridge: Bridge, mon
         told = json.loads(process.stdout.readline())
         assert (told["event"], told["state"], told["attempt"]) == ("connection", "offline", 1)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=15)
+        out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["run"]["outcome"] == "cancelled"
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 from lsprotocol import converters, types
 
 from tests.editor.declared import Declared
+from tests.support.wait import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-PATIENCE_S = 30.0
 _CONVERTER = converters.get_converter()
 
 
@@ -207,7 +207,7 @@ class Editor:
         self.notify("exit", None)
         return self.ended()
 
-    def ended(self, timeout_s: float = 10.0) -> int:
+    def ended(self, timeout_s: float = PATIENCE_S) -> int:
         """The exit code; fails where a message was never claimed."""
         code = self.process.wait(timeout_s)
         self._may_read.set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.editor.editor import Editor, framed
+from tests.support.wait import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def test_closed_stdout_ends_it_though_nothing_is_being_written(tmp_path: Path) -
     os.write(inbound[1], framed({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}))
     assert os.read(outbound[0], 10)
     os.close(outbound[0])
-    assert daemon.wait(10) == 1
+    assert daemon.wait(PATIENCE_S) == 1
     os.close(inbound[1])
 
 
@@ -114,7 +115,10 @@ def test_a_recorded_session_is_read_from_a_plain_file(tmp_path: Path) -> None:
     )
     with session.open("rb") as recorded:
         done = subprocess.run(
-            [sys.executable, "-m", "rdev_bridge", "lsp", "--stdio"], stdin=recorded, capture_output=True, timeout=20
+            [sys.executable, "-m", "rdev_bridge", "lsp", "--stdio"],
+            stdin=recorded,
+            capture_output=True,
+            timeout=PATIENCE_S,
         )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(b"Content-Length") == 2

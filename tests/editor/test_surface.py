@@ -324,12 +324,11 @@ def test_an_editor_that_does_not_read_holds_the_stream_and_is_still_served(works
         begin = {"processId": None, "rootUri": workspace.as_uri(), "capabilities": RDEV}
         hello = editor.start("initialize", begin)
         first = editor.start("rdev/run", {"command": "seq 1 3000000; exec sleep 600"})
-        time_at_rest = _rest(editor)
+        _rest(editor)
         before = resident_kb(editor.process.pid)
         second = editor.start("rdev/run", {"command": f"echo x > '{workspace}/ran'"})
         eventually((workspace / "ran").exists, what="a request made meanwhile")
         assert resident_kb(editor.process.pid) - before < 20_000
-        assert time_at_rest < 20
         editor.read_on()
         assert editor.answer_to(hello)
         assert editor.answer_to(second)["disposition"] == "started"
@@ -341,9 +340,9 @@ def test_an_editor_that_does_not_read_holds_the_stream_and_is_still_served(works
         editor.seen("rdev/runStarted")
 
 
-def _rest(editor: Editor) -> float:
-    """Wait until the daemon's memory has stopped growing; the seconds that took."""
-    began, seen = time.monotonic(), [0, 1]
+def _rest(editor: Editor) -> None:
+    """Wait until the daemon's memory has stopped growing."""
+    seen = [0, 1]
 
     def is_flat() -> bool:
         time.sleep(0.3)
@@ -351,7 +350,6 @@ def _rest(editor: Editor) -> float:
         return seen[-1] == seen[-2]
 
     eventually(is_flat, what="flat memory")
-    return time.monotonic() - began
 
 
 def children_of(pid: int) -> list[int]:
@@ -374,7 +372,6 @@ def test_a_run_ends_with_its_editor(workspace: Path, way: str) -> None:
         editor.call("rdev/run", {"command": "echo $$; exec sleep 600"})
         editor.expect("rdev/runStarted")
         [pid] = editor.expect("rdev/output")["chunks"][0]["lines"]
-        began = time.monotonic()
         if way == "leave":
             editor.leave()
         elif way == "stdin":
@@ -382,7 +379,6 @@ def test_a_run_ends_with_its_editor(workspace: Path, way: str) -> None:
         else:
             editor.process.terminate()
         assert editor.ended() == {"leave": 0, "stdin": 1, "term": 143}[way]
-        assert time.monotonic() - began < 10
         eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the command's end")
 
 

@@ -47,7 +47,7 @@ async def started(connector: Connector, text: str) -> tuple[RemoteCommand, async
         return followed
 
     task = asyncio.create_task(follow())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await ready.wait()
     return command, task
 

@@ -112,7 +112,7 @@ async def test_a_retry_without_end_is_clamped() -> None:
     answers = [stream(b"retry: 99999999999999\n\n"), stream(b'event: complete\ndata: {"exit_code":0}\n\n')]
     async with ForeignServer() as server:
         plan = lambda request: answers[min(request.number, 1)]  # noqa: E731 - a table lookup
-        async with FaultProxy(server.port, plan) as proxy, connect(server, proxy.url) as connector, asyncio.timeout(30):
+        async with FaultProxy(server.port, plan) as proxy, connect(server, proxy.url) as connector, asyncio.timeout(60):
             followed = await gather(connector.adopt(bound("x")).follow(None))
     assert followed.end == Completed(0, None)
     assert [one.retry_in_ms for one in followed.told if one.retry_in_ms is not None] == [8]
@@ -181,7 +181,7 @@ async def test_odd_ids_come_back_or_end_it_but_never_break_it(odd: str) -> None:
     answers = [stream(body), stream(b'event: complete\ndata: {"exit_code":0}\n\n')]
     async with ForeignServer() as server:
         plan = lambda request: answers[min(request.number, 1)]  # noqa: E731 - a table lookup
-        async with FaultProxy(server.port, plan) as proxy, connect(server, proxy.url) as connector, asyncio.timeout(30):
+        async with FaultProxy(server.port, plan) as proxy, connect(server, proxy.url) as connector, asyncio.timeout(60):
             followed = await gather(connector.adopt(bound("x")).follow(None))
     assert followed.lines == [("stdout", "x")]
     if isinstance(followed.end, Completed):

@@ -342,7 +342,8 @@ async def test_output_can_be_read_in_pages_while_it_grows_and_after(desk: Desk) 
         await desk.app.read_output("nope", 0, 1)
 
 
-async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> None:
+async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "CLOSE_S", 60.0)
     (tmp_path / "rdev.toml").write_text(TASKS)
     ear = Ear()
     ear.gate.set()
@@ -354,7 +355,7 @@ async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> Non
         ]
         gone, kept = [app.runner.submit(request).run_id for request in asked]
         await eventually_async(lambda: len(ear.lines) == 2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await app.runner.close()
     assert ear.said == {gone: ["started", "cancelled"], kept: ["started"]}
     again = Ear()
@@ -367,7 +368,7 @@ async def test_leaving_cancels_some_and_lets_go_of_others(tmp_path: Path) -> Non
         assert attached.run.lines == 1, "what is in the log counts, though the bridge that counted it is gone"
         await eventually_async(lambda: again.lines.get(kept) == ["ready"])
         assert app.runner.cancel(kept)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await app.runner.wait(kept)).outcome is Outcome.CANCELLED
     assert again.said[kept] == ["started", "cancelled"]
 
@@ -449,7 +450,7 @@ async def test_a_reader_that_has_all_of_it_is_told_how_much_that_was(tmp_path: P
     async with App([tmp_path], dict(os.environ), observers=[ears[1]]) as app:
         assert (await app.runner.attach(run_id, 5)).seq == 5
         (tmp_path / "go").touch()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             run = await app.runner.wait(run_id)
     assert run_id not in ears[1].lines
     assert (run.outcome, run.lines) == (Outcome.SUCCEEDED, 5)
@@ -475,7 +476,7 @@ async def test_whoever_attaches_leaves_a_run_its_whole_time(tmp_path: Path, way:
             assert app.runner.live[run_id].folder.is_mine is (way == "owner is gone")
             await eventually_async(lambda: other.lines.get(run_id) == ["began"])
             (tmp_path / "go").touch()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 run = await app.runner.wait(run_id)
     assert run.outcome is Outcome.SUCCEEDED
 
@@ -488,7 +489,7 @@ async def test_whoever_takes_a_run_over_minds_the_time_that_is_left(tmp_path: Pa
     edit(app, run_id, command_started_at=datetime.now(UTC) - timedelta(hours=1))
     async with App([tmp_path], dict(os.environ)) as app:
         await app.runner.attach(run_id)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await app.runner.wait(run_id)).outcome is Outcome.TIMED_OUT
 
 

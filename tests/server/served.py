@@ -18,7 +18,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 _EVENT = re.compile(rb"event: (\w+)\ndata: ([^\n]*)\n(?:id: ([0-9]+)\n)?\Z")
 
 

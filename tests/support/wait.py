@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PATIENCE_S = 60.0
+"""On a machine that does much else at once the smallest thing can take many seconds. What hangs, hangs for ever."""
 
-def eventually(predicate: Callable[[], object], timeout_s: float = 20.0, what: str = "the condition") -> None:
+
+def eventually(predicate: Callable[[], object], timeout_s: float = PATIENCE_S, what: str = "the condition") -> None:
     """Return once `predicate()` is true; fail the test after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not predicate():
@@ -19,7 +22,7 @@ def eventually(predicate: Callable[[], object], timeout_s: float = 20.0, what: s
 
 
 async def eventually_async(
-    predicate: Callable[[], object], timeout_s: float = 20.0, what: str = "the condition"
+    predicate: Callable[[], object], timeout_s: float = PATIENCE_S, what: str = "the condition"
 ) -> None:
     """The same for a test that shares its event loop with what it waits for."""
     deadline = time.monotonic() + timeout_s
