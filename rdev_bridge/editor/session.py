@@ -49,7 +49,13 @@ class Session:
     def __init__(self, peer: Peer, writer: Writer, client: Client) -> None:
         self.peer, self.client = peer, client
         self.face = EditorFace(peer, writer, client, self.refresh_lenses)
-        self.trust = TrustQuestion(peer, client, lambda folder: self.app.trust_review(folder), self.grant_trust)
+        self.trust = TrustQuestion(
+            peer,
+            client,
+            review=lambda folder: self.app.trust_review(folder),
+            grant=self.grant_trust,
+            granted=lambda folder, paths: self.watching.made_up_for(folder, paths),
+        )
         self.face.ended = ConflictQuestion(peer, client, self._run_after_conflict).finished
         self.watching = Watching(
             submit=self.submit,

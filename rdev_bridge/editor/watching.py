@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Watching:
     """The watchers of one session, and a `RunObserver` for them.
 
-    `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself,
-    `changed` of every file of a folder that changed.
+    `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself
+    and of the files that changed there, `changed` of every file of a folder that changed.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Watching:
         is_trusted: Callable[[Path], bool],
         notice: Callable[[WatchNotice], None],
         stale: Callable[[str], None],
-        untrusted: Callable[[Path], None],
+        untrusted: Callable[[Path, list[Path]], None],
         changed: Callable[[Path, list[Path]], None],
     ) -> None:
         self._submit, self._is_trusted = submit, is_trusted
@@ -122,7 +122,7 @@ class Watching:
             if where == folder and task.watch and (folder, name) not in self._named:
                 matches = compile_globs(task.watch)
                 if any(matches(path.relative_to(folder).as_posix()) for path in paths):
-                    self._untrusted(folder)
+                    self._untrusted(folder, paths)
                     return
 
     # ── what happens ──
@@ -132,6 +132,12 @@ class Watching:
         for folder, (watcher, _) in self._watchers.items():
             if path.is_relative_to(folder):
                 watcher.saved(path)
+
+    def made_up_for(self, folder: Path, paths: Iterable[Path]) -> None:
+        """What `paths` of `folder` would have started, had it been trusted when they changed, starts now."""
+        if folder in self._watchers:
+            for path in paths:
+                self._watchers[folder][0].saved(path)
 
     async def run_queued(self, run: Run) -> None:
         """As a `RunObserver`."""

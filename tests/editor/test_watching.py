@@ -37,7 +37,7 @@ async def watching(notes: Notes, tasks: list[Task]) -> AsyncIterator[Watching]:
         is_trusted=lambda _: notes.trusted,
         notice=lambda notice: None,
         stale=lambda run_id: None,
-        untrusted=lambda folder: None,
+        untrusted=lambda folder, paths: None,
         changed=lambda folder, paths: None,
     )
     await made.set_tasks(tasks)
