@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-_LARGEST_RETRY_MS = 10**15
+_MOST_DIGITS = 300  # of a reconnection time, for which nobody waits; it still fits a float
 
 
 class StreamTooLargeError(RdevError):
@@ -148,7 +148,8 @@ class Decoder:
                     self._id_buffer = value.decode("utf-8", "replace")
                     self._id_pending = True
             elif name == b"retry" and value.isdigit():
-                self.retry_ms = int(value) if len(value) <= 15 else _LARGEST_RETRY_MS
+                digits = value.lstrip(b"0") or b"0"
+                self.retry_ms = int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
         return events
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:

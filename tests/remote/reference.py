@@ -38,5 +38,5 @@ def interpret(stream: bytes) -> Interpretation:
         elif name == "id" and "\0" not in value:
             id_buffer = value
         elif name == "retry" and re.fullmatch("[0-9]+", value):
-            result.retry_ms = min(int(value[:30]), 10**15)
+            result.retry_ms = min(int(value[:4000]), 10**300)
     return result
