@@ -161,6 +161,13 @@ def test_the_watch_lens_and_the_trust_question(folder: Path, neovim: Neovim) -> 
     assert progress(neovim, "begin")["title"] == "check"
 
 
+def test_a_yes_to_the_trust_question_runs_the_save(folder: Path, neovim: Neovim) -> None:
+    del folder
+    neovim.choose("Trust this workspace")
+    neovim.command("write")
+    assert progress(neovim, "begin")["title"] == "check"
+
+
 def test_no_bridge_starts_where_no_rdev_toml_is(tmp_path_factory: pytest.TempPathFactory, lsp_file: str) -> None:
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "app.py").write_text("one\n")
