@@ -14,6 +14,7 @@ from bench.editor import Editor
 from bench.peers.noting_server import NotingServer
 from bench.report import Goal, Report, percentile, rows, shown
 from bench.stage import PEERS, program
+from bench.watchman import subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,19 +82,20 @@ def save(stage: Stage, rounds: int) -> Report:
     """From a saved file to the start call, and what tools of the trade need to notice it."""
     times = max(5, min(_CHANGES, rounds * 5))
     found: dict[str, list[float]] = {}
-    bridge = stage.bridge
-    found[f"{bridge.name}, didSave to start call"] = _start_calls(bridge, times, told=True)
-    found[f"{bridge.name}, write to start call"] = _start_calls(bridge, times, told=False)
+    for bridge in stage.bridges:
+        found[f"{bridge.name}, didSave to start call"] = _start_calls(bridge, times, told=True)
+        found[f"{bridge.name}, write to start call"] = _start_calls(bridge, times, told=False)
     watched = stage.scratch / "watched"
     watched.mkdir()
     file = watched / "a.txt"
     file.write_text("0")
-    path = str(file)
     found["inotifywait, write to its line"] = _reports(
         [program("inotifywait"), "-m", "-q", "-e", "close_write", str(watched)], file, times
     )
+    with subscription(stage.scratch / "watchman", watched) as next_change:
+        found["watchman, write to its message"] = _noticed(file, times, next_change)
     found["entr, write to its command"] = _reports(
-        ["sh", "-c", f"echo {path} | {program('entr')} -n -p echo changed"], file, times
+        [program("entr"), "-n", "-p", "echo", "changed"], file, times, stdin=f"{file}\n".encode()
     )
     body = [[name, *(shown(percentile(all_s, share), "ms") for share in (0.5, 0.9))] for name, all_s in found.items()]
     p50 = {name: percentile(all_s, 0.5) * 1000 for name, all_s in found.items()}
@@ -143,9 +145,12 @@ def _read_on(one: Editor) -> None:
         return
 
 
-def _reports(argv: list[str], file: Path, times: int) -> list[float]:
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+def _reports(argv: list[str], file: Path, times: int, stdin: bytes = b"") -> list[float]:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.write(stdin)
+        process.stdin.close()
         time.sleep(1.0)  # neither says when it is ready
         try:
             return _noticed(file, times, process.stdout.readline)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from pathlib import Path
 
-QUICK_S = 0.004
+QUICK_S = 0.003
 SETTLE_S = 0.2
 LONGEST_WAIT_S = 2.0
 BULK_FILES = 4
