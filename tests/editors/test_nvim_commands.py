@@ -281,7 +281,7 @@ def test_a_bridge_that_is_not_there_is_said_and_checkhealth_says_why(folder: Pat
         neovim.command("checkhealth rdev")
         report = "\n".join(neovim.lua("return vim.api.nvim_buf_get_lines(0, 0, -1, false)"))
         assert '"no-such-bridge" is not on PATH' in report
-        assert "pip install rdev-bridge" in report
+        assert "pip install ." in report
 
 
 @pytest.mark.shows("nvim", "health")

@@ -25,7 +25,7 @@ function M.check()
   if vim.fn.executable(program) == 0 then
     vim.health.error(
       ('%q is not on PATH'):format(program),
-      { 'pip install rdev-bridge', "or: vim.lsp.config('rdev', { cmd = { '/path/to/rdev-bridge', 'lsp' } })" }
+      { 'in a clone of it: pip install .', "or: vim.lsp.config('rdev', { cmd = { '/path/to/rdev-bridge', 'lsp' } })" }
     )
     return
   end
