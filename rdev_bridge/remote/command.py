@@ -47,6 +47,10 @@ else
   g=${{g##* }}
 fi
 [ -z "$d" ] || echo "$$ $b" >"$d/pid"
+if [ -n "$d" ] && [ -e "$d/cancelled" ]; then
+  rm -rf "$d"
+  exit {cancelled}
+fi
 {mark}={token}
 export {mark}
 s=$(command -v sh)
@@ -77,12 +81,14 @@ exit $c
 """
 
 # Members are looked up afresh in each round, because new ones may appear while the old ones die. A zombie is dead.
-# A folder that this makes itself waits for a command that may never come; those of former days are cleared away.
+# A command that is slow to write down its number is not waited for: it is told, and looks for that once it has written.
+# A folder that this makes itself waits for a command that may never come; those of former days are cleared away. The
+# command may come that very moment and take it away, as it should; a `:` that cannot write would end this shell then.
 _CANCEL = """\
 d=${{TMPDIR:-/tmp}}/rdev-{token}
 p= b=
 if mkdir -m 700 "$d" 2>/dev/null; then
-  : >"$d/cancelled"
+  (: >"$d/cancelled") 2>/dev/null
   for f in "${{TMPDIR:-/tmp}}"/rdev-*/cancelled; do
     [ -z "$(find "$f" -mtime +0 2>/dev/null)" ] || rm -rf "${{f%/cancelled}}"
   done
@@ -92,6 +98,7 @@ else
     n=$((n+1))
     {nap}
   done
+  [ -s "$d/pid" ] || (: >"$d/cancelled") 2>/dev/null
   [ ! -s "$d/pid" ] || read -r p b <"$d/pid"
 fi
 if [ -n "$p" ] && [ -n "$b" ] && read -r l 2>/dev/null </proc/"$p"/stat; then

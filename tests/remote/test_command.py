@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.command import MAX_TEXT_BYTES, cancel_script, cancellable_text, plain_text
 from rdev_bridge.remote.items import CommandSpec
+from tests.support.wait import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +129,31 @@ def test_cancelled_before_it_began(shell: list[str], tmp_path: Path) -> None:
     assert (early.stdout, early.stderr) == (b"dead\n", b"")
     done = run(shell, cancellable_text(CommandSpec("echo never"), TOKEN), tmp_path)
     assert (done.stdout, done.returncode) == (b"", 143)
+    assert not list(tmp_path.glob("rdev-*"))
+
+
+def test_a_command_that_comes_while_it_is_cancelled(shell: list[str], tmp_path: Path) -> None:
+    """It finds the folder and takes it away before its cancel has written anything there."""
+    mkdir = tmp_path / "bin" / "mkdir"
+    mkdir.write_text('#!/bin/dash\n/bin/mkdir "$@" && shift 2 && rmdir "$1"\n')
+    mkdir.chmod(0o755)
+    cancelled = run(shell, cancel_script(TOKEN, 0.0), tmp_path)
+    assert (cancelled.stdout, cancelled.stderr, cancelled.returncode) == (b"dead\n", b"", 0)
+
+
+def test_a_command_that_is_cancelled_before_it_has_said_which_process_it_is(shell: list[str], tmp_path: Path) -> None:
+    """On a machine so busy that its cancel does not wait any longer."""
+    mkdir = tmp_path / "bin" / "mkdir"
+    mkdir.write_text('#!/bin/dash\n/bin/mkdir "$@" || exit\nuntil [ -e go ]; do sleep 0.02; done\n')
+    mkdir.chmod(0o755)
+    with ThreadPoolExecutor(1) as other:
+        late = other.submit(run, shell, cancellable_text(CommandSpec("touch ran"), TOKEN), tmp_path)
+        eventually((tmp_path / f"rdev-{TOKEN}").exists, what="the command's folder")
+        cancelled = run(shell, cancel_script(TOKEN, 0.0), tmp_path)
+        (tmp_path / "go").touch()
+        assert (late.result().stderr, late.result().returncode) == (b"", 143)
+    assert (cancelled.stdout, cancelled.stderr, cancelled.returncode) == (b"dead\n", b"", 0)
+    assert not (tmp_path / "ran").exists()
     assert not list(tmp_path.glob("rdev-*"))
 
 
