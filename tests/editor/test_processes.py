@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -27,6 +28,8 @@ from tests.support.foreign_server import ForeignServer
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.support.background import Background
 
 __all__ = ["here"]  # the fixture
@@ -151,6 +154,39 @@ def test_two_daemons_share_a_server_and_a_killed_one_harms_neither(tmp_path: Pat
         assert ended(other.expect("rdev/runFinished")["run"]) == ("succeeded", 0)
         assert address.read_bytes() == served_by
     eventually(lambda: not address.exists(), what="the end of a server that nobody needs")
+
+
+def lines_of(messages: Iterable[dict[str, Any]]) -> list[str]:
+    outputs = [message["params"] for message in messages if message.get("method") == "rdev/output"]
+    return [line for output in outputs for chunk in output["chunks"] for line in chunk["lines"]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_attaching_without_a_number_leaves_out_nothing_and_repeats_little(tmp_path: Path, seed: int) -> None:
+    """The daemon is killed in the middle of a flood, and its editor reads what the pipe still holds."""
+    dice = random.Random(seed)
+    wanted = [str(n) for n in range(1, 400_001)]
+    quiet = ["rdev/connection", "rdev/runStarted", "rdev/output", "rdev/runFinished"]
+    with Editor(tmp_path, ignored=quiet) as first, Editor(tmp_path, ignored=quiet) as second:
+        for editor in (first, second):
+            editor.initialize(capabilities=RDEV)
+        run_id = first.call("rdev/run", {"command": "seq 1 400000"})["runId"]
+        stop_at, seen = dice.randrange(300_000), []
+        while len(seen) <= stop_at:
+            seen += lines_of([first.take(lambda message: message.get("method") == "rdev/output")])
+        first.process.kill()
+        seen += lines_of(first.rest())
+        assert seen == wanted[: len(seen)]
+        seq = second.call("rdev/attach", {"runId": run_id})["seq"]
+        assert seq <= len(seen), "nothing is left out"
+        assert len("".join(wanted[seq : len(seen)])) < 1_000_000, "what docs/reliability.md says"
+        rest: list[str] = []
+        while seq + len(rest) < len(wanted):
+            output = second.expect("rdev/output", runId=run_id)
+            assert output["seq"] == seq + len(rest)
+            rest += lines_of([{"method": "rdev/output", "params": output}])
+        assert rest == wanted[seq:]
+        assert ended(second.expect("rdev/runFinished")["run"]) == ("succeeded", 0)
 
 
 def test_a_run_of_a_killed_daemon_goes_on_in_another_editor(here: Background, tmp_path: Path) -> None:
