@@ -23,33 +23,27 @@ interface Runs {
 }
 const runs = async (): Promise<Runs['runs']> => (await vscode.commands.executeCommand<Runs>('rdev.runs')).runs;
 
-/** How long, in ms, the window takes for a trivial thing, asked again and again until `done`; sorted. */
-async function answerTimes(done: Promise<unknown>): Promise<number[]> {
-  let isDone = false;
-  void done.finally(() => (isDone = true));
-  const tookMs: number[] = [];
-  while (!isDone) {
-    const askedMs = performance.now();
-    await vscode.commands.executeCommand('setContext', 'rdev.test', askedMs);
-    tookMs.push(performance.now() - askedMs);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return tookMs.sort((a, b) => a - b);
-}
-const middle = (sorted: number[]): number => sorted[Math.floor(sorted.length / 2)]!;
-
 /**
- * The window answers all the time while `flood` goes on, and most of the time about as quickly as on this machine now.
- *
- * What a frozen window looks like is one pause about as long as the flood; a busy machine makes short ones anywhere.
+ * The window answers while a flood goes on. How quickly is the machine's affair; a frozen window makes one pause that is
+ * about as long as the flood, and does so each time, where a busy machine may stand still for a moment now and then.
  */
-async function assertAnswering(flood: () => Promise<unknown>): Promise<void> {
-  const idle = middle(await answerTimes(new Promise((resolve) => setTimeout(resolve, 1_000))));
-  const beganMs = performance.now();
-  const during = await answerTimes(flood());
-  const [usual, longest, tookMs] = [middle(during), during.at(-1)!, performance.now() - beganMs];
-  assert.ok(usual < 500 + 20 * idle, `the window usually took ${usual} ms to answer; before, ${idle}`);
-  assert.ok(longest < Math.max(2_000, 0.6 * tookMs), `the window stood still for ${longest} ms of ${tookMs}`);
+async function assertAnswering(flood: (attempt: number) => Promise<unknown>): Promise<void> {
+  const shares: number[] = [];
+  do {
+    let isDone = false;
+    const beganMs = performance.now();
+    const done = flood(shares.length).finally(() => (isDone = true));
+    let longestMs = 0;
+    for (let count = 0; !isDone; count++) {
+      const askedMs = performance.now();
+      await vscode.commands.executeCommand('setContext', 'rdev.test', count); // a round trip through the window
+      longestMs = Math.max(longestMs, performance.now() - askedMs);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await done;
+    shares.push(longestMs / (performance.now() - beganMs));
+  } while (shares.at(-1)! > 0.7 && shares.length < 3);
+  assert.ok(shares.at(-1)! <= 0.7, `each time the window stood still for most of the flood: ${shares.join(', ')} of it`);
 }
 
 describe('the extension and a real bridge', () => {
@@ -112,9 +106,10 @@ describe('the extension and a real bridge', () => {
   });
 
   it('shows a million lines in an output channel without freezing, and says what it leaves out', async () => {
-    const command = 'seq 1000001 2000000';
+    let command = '';
     await vscode.workspace.getConfiguration('rdev').update('output.show', 'always', vscode.ConfigurationTarget.Workspace);
-    await assertAnswering(async () => {
+    await assertAnswering(async (attempt) => {
+      command = `seq 1000001 2000000 # ${attempt}`;
       await vscode.commands.executeCommand('rdev.run', { command });
       await eventually(runs, (all) => all.some((run) => run.command === command && run.state === 'finished'));
     });

@@ -13,7 +13,7 @@ export function once<T>(event: vscode.Event<T>, accept: (value: T) => boolean): 
 }
 
 /** Asks again and again until `accept` says yes, and resolves with the answer. Rejects with the last one after `withinMs`. */
-export async function eventually<T>(ask: () => T | PromiseLike<T>, accept: (value: T) => boolean, withinMs = 25_000): Promise<T> {
+export async function eventually<T>(ask: () => T | PromiseLike<T>, accept: (value: T) => boolean, withinMs = 60_000): Promise<T> {
   const began = performance.now();
   for (;;) {
     const value = await ask();

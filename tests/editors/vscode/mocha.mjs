@@ -8,7 +8,7 @@ try {
   const exited = new Promise((resolve, reject) => {
     void page.exposeFunction('codeAutomationExit', resolve);
     void page.exposeFunction('codeAutomationLog', (type, args) => console.log(...args));
-    setTimeout(() => reject(new Error('the tests did not end within three minutes')), 180_000).unref();
+    setTimeout(() => reject(new Error('the tests did not end within six minutes')), 360_000).unref();
   });
   const remote = `vscode-remote://127.0.0.1:${server.port}`;
   const payload = [
