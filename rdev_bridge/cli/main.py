@@ -51,6 +51,7 @@ SUBCOMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_what_is_closed()
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -64,6 +65,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rdev-bridge: {' '.join(lines)}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Have all of stdin, stdout and stderr, as OpenSSH does: `rdev-bridge run … >&-`.
+
+    Else the next file that we open gets the number of the one that is missing, and the output goes in there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _run(words: list[str]) -> int:

@@ -38,7 +38,10 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def here_of(args: argparse.Namespace) -> Path:
     """The folder where the user stands. Raises UsageError."""
-    here = Path(os.path.abspath(args.folder or ""))  # noqa: PTH100 - keeps symbolic links, as find_root does
+    try:
+        here = Path(os.path.abspath(args.folder or ""))  # noqa: PTH100 - keeps symbolic links, as find_root does
+    except FileNotFoundError:
+        raise UsageError("the folder you stand in is gone; go to another one, or name it with -C") from None
     if not here.is_dir():
         raise UsageError(f"there is no folder {here}")
     return here

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rdev_bridge.cli.main import SUBCOMMANDS, main
+from tests.cli.bridge import PATIENCE_S, ROOT
 
 if TYPE_CHECKING:
     from tests.cli.bridge import Bridge
@@ -96,3 +99,25 @@ def test_importing_the_command_line_is_quick_since_it_imports_little() -> None:
     code = "import sys, rdev_bridge.cli.main as m; m._parser_for(['tasks']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"httpx", "keyring", "watchfiles", "asyncio", "starlette"} & set(loaded)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_descriptor_that_is_closed_is_nothing_and_no_other_file(bridge: Bridge, closed: str) -> None:
+    script = f"exec {sys.executable} -P -m rdev_bridge run -- 'echo out; echo err >&2; exit 3' {closed}"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=bridge.folder, env=environ, capture_output=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 3
+    assert done.stdout == (b"" if " >&-" in f" {closed}" else b"out\n")
+    assert done.stderr == (b"" if "2>&-" in closed else b"err\n")
+
+
+def test_a_folder_that_is_gone_is_told(bridge: Bridge) -> None:
+    script = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -P -m rdev_bridge run -- true"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=bridge.folder, env=environ, capture_output=True, timeout=PATIENCE_S, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"rdev-bridge: the folder you stand in is gone; go to another one, or name it with -C\n"
