@@ -6,9 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 from rdev_bridge import __version__
 from rdev_bridge.core.shown import visible
@@ -23,7 +21,7 @@ EXIT_INTERRUPTED = 130
 EXIT_GONE = 141
 
 
-class Subcommand(msgspec.Struct, frozen=True):
+class Subcommand(NamedTuple):
     """`module` has `add_arguments(parser)` and `run(args) -> int`."""
 
     module: str
