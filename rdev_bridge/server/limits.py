@@ -25,8 +25,8 @@ class Limits:
     head_bytes: int = 32 * KIB
     body_s: float = 30.0
     body_bytes: int = MIB
-    connections: int = 2048
-    streams: int = 512
+    connections: int = 4096
+    streams: int = 2048
     running: int = 128
     """Commands that run at once."""
 

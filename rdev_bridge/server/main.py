@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _SWEEP_S = 600.0
 _CLOSE_GRACE_S = 2.0
+_OPEN_FILES = 8192
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read, not bound)
 
 
@@ -46,6 +47,18 @@ class Options:
     start_lock: Path | None = None
     address_file: Path | None = None
     limits: Limits = field(default_factory=Limits)
+
+
+def open_files() -> int:
+    """The bound on open files, which many systems set lower at first than they allow; commands inherit it."""
+    soft, hard = (sys.maxsize if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(resource.RLIMIT_NOFILE))
+    wanted = min(_OPEN_FILES, hard)
+    if soft >= wanted:
+        return soft
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        return wanted
+    return soft
 
 
 def serve(options: Options, environ: Mapping[str, str]) -> None:
@@ -67,7 +80,7 @@ async def _serve(
     options: Options, environ: Mapping[str, str], listener: socket.socket, store: Path, alive: contextlib.ExitStack
 ) -> None:
     """`alive` closes what shall be open to the end."""
-    limits = options.limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    limits = options.limits.within(open_files())
     url = _url(options.host, listener.getsockname()[1])
     commands = Commands(store, root=options.root, shell=options.shell, environ=environ, limits=limits)
     tickets = Tickets(limits.ticket_s)

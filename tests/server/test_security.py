@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -292,8 +293,6 @@ def test_a_generated_key_stays_the_same(root: Path, state: Path) -> None:
 
 
 def serve_fails(*args: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    import sys
-
     return subprocess.run(
         [sys.executable, "-m", "rdev_bridge", "serve", *args],
         env={**os.environ, **environ},
@@ -376,7 +375,18 @@ def test_a_port_in_use(root: Path, shared: Served) -> None:
 
 def test_limits_fit_the_system() -> None:
     assert Limits().within(256).running == 16
+    assert Limits().within(8192) == Limits()
     assert Limits().within(1 << 20) == Limits()
+
+
+@pytest.mark.parametrize(("soft", "hard", "expected"), [(256, 3000, 3000), (256, 9000, 8192), (8500, 9000, 8500)])
+def test_the_bound_on_open_files_is_raised_where_it_may(soft: int, hard: int, expected: int) -> None:
+    code = (
+        "import resource as r; from rdev_bridge.server.main import open_files\n"
+        f"r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard})); print(open_files(), *r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(expected), str(expected), str(hard)]
 
 
 def test_an_allowed_origin(root: Path, state: Path) -> None:
