@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,18 @@ from rdev_bridge.editor.features.trust import question
 from rdev_bridge.editor.peer import Peer
 from rdev_bridge.editor.wording import ending, title_of
 from rdev_bridge.errors import SettingsError, UsageError
-from rdev_bridge.model import BusyPolicy, Chunk, DiagnosticCounts, Location, Outcome, Run, RunState, Stream, Task
+from rdev_bridge.model import (
+    BusyPolicy,
+    Chunk,
+    DiagnosticCounts,
+    Location,
+    Outcome,
+    Run,
+    RunRequest,
+    RunState,
+    Stream,
+    Task,
+)
 
 WORK, PLAY = Path("/home/me/work"), Path("/home/me/play")
 
@@ -90,6 +102,12 @@ def test_a_request_carries_all_it_was_given() -> None:
     assert request.arguments == ("-k", "a b")
     assert request.on_busy is BusyPolicy.RESTART
     assert request.file == Path("/x y")
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    names = ("task", "folder", "arguments", "env", "cwd", "onBusy", "onClientExit", "file", "syncConflict")
+    params = msgspec.convert({"command": "make", **dict.fromkeys(names)}, RunParams)
+    assert request_from(params, TaskIndex([]), [WORK]) == RunRequest(folder=WORK, command="make")
 
 
 @pytest.mark.parametrize(

@@ -20,18 +20,21 @@ if TYPE_CHECKING:
 
 
 class RunParams(msgspec.Struct, rename="camel"):
-    """`{task}` or `{command, folder?}`, and the rest. `file` is the URI that `${file}` stands for."""
+    """`{task}` or `{command, folder?}`, and the rest. `file` is the URI that `${file}` stands for.
+
+    Null is as good as nothing: that is how some clients leave a member out.
+    """
 
     task: str | None = None
     command: str | None = None
     folder: str | None = None
-    arguments: list[str] = []
-    env: dict[str, str] = {}
+    arguments: list[str] | None = None
+    env: dict[str, str] | None = None
     cwd: str | None = None
     on_busy: Literal["queue", "restart", "ignore", "parallel"] | None = None
     on_client_exit: Literal["cancel", "detach"] | None = None
     file: str | None = None
-    sync_conflict: Literal["fail", "ours", "theirs"] = "fail"
+    sync_conflict: Literal["fail", "ours", "theirs"] | None = None
 
 
 def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -> RunRequest:
@@ -47,13 +50,13 @@ def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -
         folder=folder or folders[0],
         task=task,
         command=params.command if task is None else None,
-        arguments=tuple(params.arguments),
-        env=params.env,
+        arguments=tuple(params.arguments or ()),
+        env=params.env or {},
         cwd=params.cwd,
         on_busy=params.on_busy and BusyPolicy(params.on_busy),
         on_client_exit=params.on_client_exit and OnClientExit(params.on_client_exit),
         file=None if params.file is None else path_from_uri(params.file),
-        sync_conflict=ConflictPolicy(params.sync_conflict),
+        sync_conflict=ConflictPolicy(params.sync_conflict or "fail"),
     )
 
 
