@@ -24,13 +24,23 @@ class ChangedMeanwhileError(Exception):
 
 
 class Item(NamedTuple):
-    """One thing to stage: `path` as the archive names it; a folder has no `source`. `digest` is the SHA-256."""
+    """One thing to stage: `path` as the archive names it; a folder has neither `source` nor `text`.
+
+    `digest` is the SHA-256 of the content.
+    """
 
     path: str
     source: str | None = None
     size: int = 0
     executable: bool = False
     digest: str = ""
+    text: bytes | None = None
+    """The content, where it is no file's."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Is there no content?"""
+        return self.source is None and self.text is None
 
 
 def read_checked(item: Item) -> Iterator[bytes]:
@@ -38,6 +48,9 @@ def read_checked(item: Item) -> Iterator[bytes]:
 
     Raises ChangedMeanwhileError, after at most `item.size` bytes, where it is not what the scan saw.
     """
+    if item.text is not None:
+        yield item.text
+        return
     assert item.source is not None
     whole, left = hashlib.sha256(), item.size
     try:
@@ -62,7 +75,7 @@ def tar_stream(items: Iterable[Item]) -> Iterator[bytes]:
     """The items as a tar archive; long names in GNU's way, which every tar of today reads."""
     for item in items:
         yield _tar_header(item)
-        if item.source is None or not item.size:
+        if item.is_folder or not item.size:
             continue
         yield from read_checked(item)
         if item.size % _TAR_UNIT:
@@ -72,10 +85,10 @@ def tar_stream(items: Iterable[Item]) -> Iterator[bytes]:
 
 def _tar_header(item: Item) -> bytes:
     """One header. The common case by hand: the library's way takes as long as reading a small file."""
-    mode = b"0000755" if item.source is None or item.executable else b"0000644"
+    mode = b"0000755" if item.is_folder or item.executable else b"0000644"
     name = item.path.encode("utf-8", "surrogateescape")
     if len(name) <= _SHORT_NAME and item.size < _LARGE:
-        kind = b"5" if item.source is None else b"0"
+        kind = b"5" if item.is_folder else b"0"
         start = (
             name.ljust(_SHORT_NAME, b"\0")
             + mode
@@ -89,8 +102,8 @@ def _tar_header(item: Item) -> bytes:
         checksum = sum(start) + sum(end) + 8 * 32
         return (start + b"%06o\0 " % checksum + end).ljust(_TAR_UNIT, b"\0")
     info = tarfile.TarInfo(item.path)
-    info.mode = 0o755 if item.source is None or item.executable else 0o644
-    if item.source is None:
+    info.mode = 0o755 if item.is_folder or item.executable else 0o644
+    if item.is_folder:
         info.type = tarfile.DIRTYPE
     else:
         info.size = item.size
@@ -101,7 +114,7 @@ def shell_stream(items: Iterable[Item], encode: Callable[[bytes], bytes]) -> Ite
     """The items as shell text for a server without tar; `encode` is the counterpart of its `decode`."""
     for item in items:
         name = quoted(item.path)
-        if item.source is None:
+        if item.is_folder:
             yield b"mkdir " + name + b"\n"
             continue
         yield b": >" + name + b"\n"

@@ -8,7 +8,6 @@ A manifest maps paths (relative to the root, `/` between names, non-UTF-8 bytes 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,17 @@ FOLDER = "d"
 OTHER = "o"
 
 
-def digest(manifest: Mapping[str, str]) -> str:
-    """A name for the state of a whole tree."""
-    whole = "\0".join(itertools.chain.from_iterable(sorted(manifest.items())))
-    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def weight(path: str, state: str) -> int:
+    """What one entry adds to the weight of its tree."""
+    return int.from_bytes(hashlib.sha256(f"{path}\0{state}".encode("utf-8", "surrogateescape")).digest())
+
+
+def name_of(total: int) -> str:
+    """A name for the state of a whole tree, from the sum of its weights: one change does not count the rest again."""
+    return f"{total % _MODULUS:064x}"[:16]
+
+
+_MODULUS = 1 << 256
 
 
 def parent(path: str) -> str:

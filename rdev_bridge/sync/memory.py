@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,16 @@ from rdev_bridge.sync.scan import Scan
 from rdev_bridge.sync.tools import Tools  # noqa: TC001 - msgspec reads it when it decodes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from rdev_bridge.model import Target
     from rdev_bridge.sync.manifest import Manifest, Spared
 
 _LOCK_POLL_S = 0.02
+_FRAME = struct.Struct(">I")
+_MOST_STEPS = 256
+_MOST_CHANGES = 500
 
 
 class _ScanRecord(msgspec.Struct, array_like=True):
@@ -35,6 +39,7 @@ class _ScanRecord(msgspec.Struct, array_like=True):
     seen: bytes
     folders: bytes
     ignored: bytes
+    weight: str
 
 
 class _TargetRecord(msgspec.Struct, array_like=True):
@@ -44,6 +49,11 @@ class _TargetRecord(msgspec.Struct, array_like=True):
     spared: bytes
     tools: Tools | None
     same_machine: bool
+
+
+class _StepRecord(msgspec.Struct, array_like=True):
+    generation: str
+    changed: bytes
 
 
 @dataclass
@@ -56,6 +66,8 @@ class TargetMemory:
     spared: Spared = field(default_factory=dict)
     tools: Tools | None = None
     same_machine: bool = False
+    steps: int = field(default=_MOST_STEPS, compare=False)
+    """How many `add_step` are in the file since `save_target`."""
 
 
 def sync_dir(folder: Path) -> Path:
@@ -82,7 +94,7 @@ def load_scan(path: Path) -> Scan:
     manifest = dict.fromkeys(_unjoined(record.folders), "d")
     manifest.update(zip(paths, found_states, strict=True))
     seen = {path: (*times, state) for path, times, state in zip(paths, record.times, found_states, strict=True)}
-    return Scan(manifest, seen, set(_unjoined(record.ignored)), {}, record.rules)
+    return Scan(manifest, seen, set(_unjoined(record.ignored)), {}, record.rules, int(record.weight, 16))
 
 
 def save_scan(path: Path, scan: Scan) -> None:
@@ -93,18 +105,21 @@ def save_scan(path: Path, scan: Scan) -> None:
         seen=_joined(part for name, one in scan.seen.items() for part in (name, one[4])),
         folders=_joined(name for name, state in scan.manifest.items() if state == "d"),
         ignored=_joined(scan.ignored),
+        weight=f"{scan.weight:x}",
     )
     _write(path, msgspec.msgpack.encode(record))
 
 
 def load_target(path: Path) -> TargetMemory:
-    """The memory that `save_target` wrote; a new one where there is none that can be read."""
+    """The memory that `save_target` and `add_step` wrote; a new one where there is none that can be read."""
     try:
-        record = msgspec.msgpack.decode(path.read_bytes(), type=_TargetRecord)
+        frames = _frames(path.read_bytes())
+        record = msgspec.msgpack.decode(next(frames, b""), type=_TargetRecord)
+        steps = [msgspec.msgpack.decode(frame, type=_StepRecord) for frame in frames]
     except (FileNotFoundError, msgspec.MsgspecError):
         return TargetMemory()
     base, spared = iter(_unjoined(record.base)), iter(_unjoined(record.spared))
-    return TargetMemory(
+    memory = TargetMemory(
         record.client,
         record.generation,
         dict(zip(base, base, strict=True)),
@@ -112,6 +127,23 @@ def load_target(path: Path) -> TargetMemory:
         record.tools,
         record.same_machine,
     )
+    for step in steps:
+        changed = iter(_unjoined(step.changed))
+        memory.base.update(zip(changed, changed, strict=True))
+        memory.generation = step.generation
+    if steps:
+        memory.base = {path: state for path, state in memory.base.items() if state}
+    return memory
+
+
+def _frames(data: bytes) -> Iterator[bytes]:
+    """The records of a file; a crash may have left half of the last one."""
+    place = 0
+    while len(data) - place >= _FRAME.size:
+        (size,) = _FRAME.unpack_from(data, place)
+        place += _FRAME.size + size
+        if place <= len(data):
+            yield data[place - size : place]
 
 
 def save_target(path: Path, memory: TargetMemory) -> None:
@@ -124,7 +156,29 @@ def save_target(path: Path, memory: TargetMemory) -> None:
         tools=memory.tools,
         same_machine=memory.same_machine,
     )
-    _write(path, msgspec.msgpack.encode(record))
+    _write(path, _framed(msgspec.msgpack.encode(record)))
+    memory.steps = 0
+
+
+def add_step(path: Path, memory: TargetMemory, changed: Mapping[str, str]) -> bool:
+    """Keep what a push changed of `memory`, which has it already: its generation, and the new states ("": gone).
+
+    The file must be one that this process wrote. False, and nothing is kept, where all should be saved instead.
+    """
+    if memory.steps >= _MOST_STEPS or len(changed) > _MOST_CHANGES:
+        return False
+    record = _StepRecord(memory.generation, _joined(part for pair in changed.items() for part in pair))
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, _framed(msgspec.msgpack.encode(record)))
+    finally:
+        os.close(descriptor)
+    memory.steps += 1
+    return True
+
+
+def _framed(record: bytes) -> bytes:
+    return _FRAME.pack(len(record)) + record
 
 
 @contextlib.asynccontextmanager

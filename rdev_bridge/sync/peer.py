@@ -16,7 +16,7 @@ from rdev_bridge.sync.plan import look_text, states
 from rdev_bridge.sync.tools import found, script, trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
 
     from rdev_bridge.sync.manifest import Manifest
@@ -118,29 +118,32 @@ class Peer:
         answer = self._expect(await self._call(self._head("prelude") + head + script("have")), "ok")
         return _sizes(answer.text)
 
-    async def parts(self, name: str, batch: list[tuple[int, bytes]], sent: Callable[[int], None]) -> None:
-        """Put parts of the stream `name` into the spool; `sent` is told the bytes of each once.
+    async def parts(
+        self, name: str, batch: list[tuple[int, bytes]], torn: Container[int], sent: Callable[[int], None]
+    ) -> None:
+        """Put parts of the stream `name` into the spool; `torn` ones are there, but not whole.
 
-        They are sent without waiting for the end of each, which takes half the time, and one question tells whether
-        all arrived. Those that did not, and all from then on, are sent and waited for one by one.
+        `sent` is told the bytes of each once. They are sent without waiting for the end of each, which takes half the
+        time, and one question tells whether all arrived. Those that did not, and all from then on, are sent and waited
+        for one by one.
         """
         late, is_told = batch, False
         if not self.patient:
             for number, data in batch:
                 with contextlib.suppress(RdevError):
-                    await self.shell.begin(self._part(name, number, data).decode())
+                    await self.shell.begin(self._part(name, number, data, again=number in torn).decode())
                 sent(len(data))
             sizes = await self._arrived(name, batch)
             late, is_told = [(number, data) for number, data in batch if sizes.get(number) != len(data)], True
             self.patient = bool(late)
         for number, data in late:
-            self._expect(await self._call(self._part(name, number, data)), "ok")
+            self._expect(await self._call(self._part(name, number, data, again=True)), "ok")
             if not is_told:
                 sent(len(data))
 
-    def _part(self, name: str, number: int, data: bytes) -> bytes:
-        head = f"name={name}\nshelf={_shelf(number)}\nnumber={number:09d}\ndata='".encode()
-        return self._head("prelude") + head + self._tools.encode(data) + b"'\n" + script("part")
+    def _part(self, name: str, number: int, data: bytes, *, again: bool) -> bytes:
+        which = f"name={name}\nshelf={_shelf(number)}\nnumber={number:09d}\nagain={'1' if again else ''}\ndata='"
+        return self._head("prelude") + which.encode() + self._tools.encode(data) + b"'\n" + script("part")
 
     async def _arrived(self, name: str, batch: list[tuple[int, bytes]]) -> dict[int, int]:
         files = " ".join(f"{_shelf(number)}/{number:09d}" for number, _ in batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_BATCH = 200
-"""Names in one command: below every system's limit on arguments, even with long names in deep folders."""
+_BATCH = 400
+_BATCH_BYTES = 65_536
+"""Names in one command, and how long they are: below every system's limit on arguments."""
 
 
 @dataclass
@@ -104,11 +106,13 @@ def plan_push(
     plan.looked_at = [*folders, *touched, *("" for _ in staged_files)]
     expectations += staged_files
     plan.expected = [one.state for one in expectations]
-    checks, expected = _checks(expectations, [*folders, *touched, *(item.path for item in plan.items if item.source)])
+    checks, expected = _checks(expectations[: len(folders)], 1)  # by themselves: files alone take the short way
+    more = _checks(expectations[len(folders) :], len(folders) + 1)
 
     text = [b"q=./.rdev-push/${stage##*/}\nprepare() {\n:\n"]
     text += [b'ln -s -- %s "$s"/%s\n' % (quoted(target), quoted(place)) for place, target in staged_links]
-    text += [b"}\nchecks() {\n:\n", *checks, b"}\nexpected='", expected, b"'\nactions() {\n:\n"]
+    text += [b"}\nchecks() {\n:\n", *checks, *more[0], b"}\nexpected='"]
+    text += ["\n".join([*expected, *more[1]]).encode(), b"'\nactions() {\n:\n"]
     in_the_way = difference.in_the_way
     text += _each_folder(
         b"rm -f", [path for path in [*difference.drop, *difference.trees] if path in in_the_way], b" || broken"
@@ -116,7 +120,7 @@ def plan_push(
     text += _each_folder(b"rmdir", [path for path in difference.empty if path in in_the_way], b" || broken", 1)
     for above, paths in moves.items():
         text.append(b"into ./%s\n" % quoted(above) if above else b"into .\n")
-        for batch in _batches(paths):
+        for batch in _batches(paths, len):
             text.append(b"mv -f " + b" ".join(b'"$s"/' + quoted(places[path]) for path in batch) + b" ./ || broken\n")
     for sign in "+-":
         text += _each_folder(
@@ -134,7 +138,7 @@ def plan_push(
 def look_text(paths: Iterable[str]) -> bytes:
     """Shell text whose `checks` looks at every one of `paths`."""
     words = [b"./" + quoted(path) for path in paths]
-    return b"checks() {\n:\n" + b"".join(b"look " + b" ".join(batch) + b"\n" for batch in _batches(words)) + b"}\n"
+    return b"checks() {\n:\n" + b"".join(b"look " + b" ".join(batch) + b"\n" for batch in _batches(words, len)) + b"}\n"
 
 
 def states(answer: str, paths: list[str]) -> dict[str, str]:
@@ -143,29 +147,39 @@ def states(answer: str, paths: list[str]) -> dict[str, str]:
 
 
 def _numbered(answer: str) -> dict[int, str]:
-    result = {}
+    result: dict[int, str] = {}
+    unhashed: deque[int] = deque()
     for line in answer.splitlines():
-        number, _, state = line.partition(" ")
-        if number.isdecimal() and number != "0" and state:
-            result[int(number)] = state
+        word, _, state = line.partition(" ")
+        if word == "=" and unhashed:
+            number = unhashed.popleft()
+            result[number] = f"{result[number]} {state}"
+        elif word.isdecimal() and word != "0" and state:
+            result[int(word)] = state
+            if state in ("f", "x"):
+                unhashed.append(int(word))
     return result
 
 
-def _checks(expectations: list[_Expectation], names: list[str]) -> tuple[list[bytes], bytes]:
-    """The look commands, and their output if all is as expected, in the order in which `look` prints it."""
-    commands, expected, number = [], [], 0
-    for batch, batch_names in zip(_batches(expectations), _batches(names), strict=True):
+def _checks(expectations: list[_Expectation], first: int) -> tuple[list[bytes], list[str]]:
+    """The look commands, and their output if all is as expected, as `look` prints it; numbers count from `first`."""
+    commands, expected, number = [], [], first - 1
+    for batch in _batches(expectations, lambda one: len(one.word)):
         commands.append(b"look " + b" ".join(one.word for one in batch) + b"\n")
-        first: list[str] = []
-        last: list[str] = []
-        for one, name in zip(batch, batch_names, strict=True):
+        plain: list[str] = []
+        hashes: list[str] = []
+        for one in batch:
             number += 1
             if one.state is None:
                 continue
-            plain = is_file(one.state) and "\n" not in name
-            (last if plain else first).append(f"{number} {one.state}")
-        expected += first + last
-    return commands, "\n".join(expected).encode()
+            if is_file(one.state) and b"\n" not in one.word:
+                kind, _, digest = one.state.partition(" ")
+                plain.append(f"{number} {kind}")
+                hashes.append(f"= {digest}")
+            else:
+                expected.append(f"{number} {one.state}")
+        expected += plain + hashes
+    return commands, expected
 
 
 def _each_folder(command: bytes, paths: list[str], otherwise: bytes, most: int = _BATCH) -> Iterator[bytes]:
@@ -191,6 +205,15 @@ def _runs(paths: list[str], most: int) -> Iterator[list[str]]:
         yield run
 
 
-def _batches(many: list[_T], size: int = _BATCH) -> Iterator[list[_T]]:
-    for start in range(0, len(many), size):
-        yield many[start : start + size]
+def _batches(many: Iterable[_T], length: Callable[[_T], int]) -> Iterator[list[_T]]:
+    """As many as may stand in one command; `length` is how long one is there."""
+    batch: list[_T] = []
+    total = 0
+    for one in many:
+        total += length(one)
+        if batch and (len(batch) == _BATCH or total > _BATCH_BYTES):
+            yield batch
+            batch, total = [], length(one)
+        batch.append(one)
+    if batch:
+        yield batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from msgspec import structs
 from rdev_bridge.model import ConflictPolicy, SyncProgress, SyncResult
 from rdev_bridge.sync.archive import ChangedMeanwhileError
 from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
-from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, digest, reconcile
+from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, name_of, reconcile
 from rdev_bridge.sync.memory import (
     TargetMemory,
+    add_step,
     intend,
     intentions,
     load_scan,
@@ -42,6 +44,7 @@ _ROUNDS = 12
 _STALE_ROUNDS = 3
 _LOCAL_WAIT_S = 600.0
 _FINAL = frozenset({"syncBusy", "syncBlocked", "syncConflict"})
+_TELL_EVERY_S = 0.05
 _LOOK_FIRST_BYTES = 16_000_000
 """From here on a conflict should be known before the content is on its way; below, a look costs as much as it saves."""
 
@@ -51,7 +54,7 @@ class Known:
     """What one process remembers of its pushes, beside what is on disk."""
 
     scans: dict[Path, Scan] = field(default_factory=dict)
-    targets: dict[Path, tuple[tuple[int, int], TargetMemory]] = field(default_factory=dict)
+    targets: dict[Path, tuple[tuple[int, int, int], TargetMemory]] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Push:
         todo = difference(memory.base, local, memory.spared)
         if not todo:
             if self._looked or await peer.generation() == memory.generation:
-                self._remember(after_push(memory.base, local, memory.spared), memory.generation)
+                self._remember(todo, memory.generation)
                 return True
             await self._look()
             return False
@@ -129,7 +132,7 @@ class Push:
             self.progress(SyncProgress("apply", plan.total_bytes, plan.total_bytes, plan.files))
             applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
         if applied.word == "ok":
-            self._remember(after_push(memory.base, local, memory.spared), applied.generation)
+            self._remember(todo, applied.generation)
             self._count(plan, len(todo.drop))
             return True
         if applied.word == "busy":
@@ -164,15 +167,17 @@ class Push:
         file = self._dir / "scan"
         known = self.known.scans.get(self.folder)
         before = await asyncio.to_thread(load_scan, file) if known is None else known
-        hashed = 0
+        hashed, told_s = 0, time.monotonic()
 
         def tell(size: int) -> None:
-            nonlocal hashed
+            nonlocal hashed, told_s
             hashed += size
-            loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
+            if (now_s := time.monotonic()) - told_s >= _TELL_EVERY_S:
+                told_s = now_s
+                loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
 
         def name_and_save() -> tuple[Scan, str]:
-            if found.seen != before.seen or found.ignored != before.ignored:
+            if found is not before:
                 save_scan(file, found)
             return _named(found)
 
@@ -201,26 +206,30 @@ class Push:
         except FileNotFoundError:
             return TargetMemory()
         stamp, memory = self.known.targets.get(self._file, (None, None))
-        if memory is None or stamp != (info.st_ino, info.st_mtime_ns):
+        if memory is None or stamp != _stamp(info):
             memory = load_target(self._file)
         return replace(memory)  # what an unfinished push believed is not kept
 
-    def _remember(self, base: Manifest, generation: str) -> None:
-        memory = self._memory
-        if (memory.base, memory.generation) == (base, generation) and self._file.exists() and not self._looked:
-            self._intents.unlink(missing_ok=True)
-            return
-        memory.base, memory.generation = base, generation
-        memory.spared = {
-            path: pair for path, pair in memory.spared.items() if self._local.manifest.get(path, "") == pair[0]
-        }
-        self._save()
+    def _remember(self, todo: Difference, generation: str) -> None:
+        """The server holds what we want, except for what was spared; `todo` is how that differs from what it held."""
+        memory, local = self._memory, self._local.manifest
+        base = after_push(memory.base, self._wanted(), memory.spared)
+        spared = {path: pair for path, pair in memory.spared.items() if local.get(path, "") == pair[0]}
+        changed = {path: base.get(path, "") for path in (*todo.written, *todo.drop, *todo.empty)}
+        is_step = not self._looked and spared == memory.spared and self._file.exists()
+        is_news = bool(changed) or generation != memory.generation
+        memory.base, memory.generation, memory.spared = base, generation, spared
+        if not is_step or (is_news and not add_step(self._file, memory, changed)):
+            save_target(self._file, memory)
+        self._note()
         self._intents.unlink(missing_ok=True)
 
     def _save(self) -> None:
         save_target(self._file, self._memory)
-        info = self._file.stat()
-        self.known.targets[self._file] = ((info.st_ino, info.st_mtime_ns), self._memory)
+        self._note()
+
+    def _note(self) -> None:
+        self.known.targets[self._file] = (_stamp(self._file.stat()), self._memory)
 
     async def _open(self) -> bool:
         """First contact. False: the server's folder is this very folder, and nothing has to be done."""
@@ -333,8 +342,12 @@ class Push:
         )
 
 
+def _stamp(info: os.stat_result) -> tuple[int, int, int]:
+    return info.st_ino, info.st_mtime_ns, info.st_size
+
+
 def _named(found: Scan) -> tuple[Scan, str]:
-    return found, digest(found.manifest)
+    return found, name_of(found.weight)
 
 
 def _read_link(path: Path, state: str) -> str:

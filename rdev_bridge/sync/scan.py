@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.sync.errors import SyncError, printable
-from rdev_bridge.sync.manifest import FOLDER, Manifest
+from rdev_bridge.sync.manifest import FOLDER, Manifest, weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -30,7 +30,7 @@ _BLOCK = 1 << 20
 
 @dataclass
 class Scan:
-    """A workspace at one moment."""
+    """A workspace at one moment. Never changed once it is made: the next one may share its parts."""
 
     manifest: Manifest = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -40,10 +40,12 @@ class Scan:
     """Path to the reason why it cannot be brought over."""
     rules: str = ""
     """Which ignore rules were in force: decisions of an earlier scan hold only under the same ones."""
+    weight: int = 0
+    """The sum of the manifest's weights: what the state is named by (`manifest.name_of`)."""
 
 
 def scan(folder: Path, before: Scan | None = None, hashed: Callable[[int], None] = lambda _: None) -> Scan:
-    """Walk `folder`. Files whose size, times and inode are as `before` are not read again.
+    """Walk `folder`. Files whose size, times and inode are as `before` are not read again; all as before is `before`.
 
     A file that was changed within a clock tick of its hashing may change again without a trace in its times; such an
     entry is not trusted the next time (git's racy entries, Documentation/technical/racy-git). `hashed` is called with
@@ -60,8 +62,11 @@ def rescan(folder: Path, before: Scan, changed: Collection[Path]) -> Scan | None
     root = str(folder)
     real = os.path.realpath(root)
     rules = IgnoreRules(real)
-    result = Scan(dict(before.manifest), dict(before.seen), before.ignored, dict(before.refused), before.rules)
+    result = Scan(
+        dict(before.manifest), dict(before.seen), before.ignored, dict(before.refused), before.rules, before.weight
+    )
     walk = _Walk(folder, before, lambda _: None)
+    walk.result = result
     for changed_path in changed:
         whole = os.fspath(changed_path)
         if not whole.startswith(root + "/"):
@@ -74,7 +79,8 @@ def rescan(folder: Path, before: Scan, changed: Collection[Path]) -> Scan | None
             return None
         if before.manifest.get(path) == FOLDER:
             return None
-        result.manifest.pop(path, None)
+        if path in result.manifest:
+            result.weight -= weight(path, result.manifest.pop(path))
         result.seen.pop(path, None)
         result.refused.pop(path, None)
         try:
@@ -85,8 +91,9 @@ def rescan(folder: Path, before: Scan, changed: Collection[Path]) -> Scan | None
             return None
         if path not in before.manifest and rules.file_ignored(f"{real}/{path}"):
             continue
-        walk.result = result
         walk.entry(whole, path, info)
+        if path in result.manifest:
+            result.weight += weight(path, result.manifest[path])
     return result
 
 
@@ -99,12 +106,15 @@ def within(path: str, folders: set[str]) -> bool:
 
 
 class _Walk:
+    """`result` holds what was found, `_kept` the files that are as they were before."""
+
     def __init__(self, folder: Path, before: Scan, hashed: Callable[[int], None]) -> None:
         self._root = str(folder)
         self._real = os.path.realpath(folder)
         self._before = before
         self._hashed = hashed
         self._ignore = IgnoreRules(self._real)
+        self._kept: list[str] = []
         self.result = Scan()
 
     def run(self) -> Scan:
@@ -115,7 +125,28 @@ class _Walk:
         while pending:
             path, trusted = pending.pop()
             pending.extend(self._folder(path, trusted and not rules_changed))
-        return self.result
+        return self._joined()
+
+    def _joined(self) -> Scan:
+        """What was found on top of what is as it was, sharing all that did not change."""
+        before, found = self._before, self.result
+        manifest, total = before.manifest, before.weight
+        new = {path: state for path, state in found.manifest.items() if manifest.get(path) != state}
+        if new or len(self._kept) + len(found.manifest) != len(manifest):
+            manifest = dict(manifest)
+            for path in manifest.keys() - found.manifest.keys() - set(self._kept):
+                total -= weight(path, manifest.pop(path))
+            for path, state in new.items():
+                if path in manifest:
+                    total -= weight(path, manifest[path])
+                total += weight(path, state)
+            manifest.update(new)
+        seen = before.seen
+        if found.seen or len(self._kept) != len(seen):
+            seen = {path: seen[path] for path in self._kept} | found.seen
+        joined = Scan(manifest, seen, found.ignored, found.refused, found.rules, total)
+        shares_all = manifest is before.manifest and seen is before.seen
+        return before if shares_all and joined == before else joined
 
     def _folder(self, path: str, trusted: bool) -> Iterator[tuple[str, bool]]:
         """Take in one folder; yields those below it. `trusted`: earlier ignore decisions still hold here."""
@@ -142,37 +173,43 @@ class _Walk:
 
     def _entries(self, entries: list[os.DirEntry[str]], prefix: str, where: str, trusted: bool) -> list[str]:
         """Take in what a folder holds; returns the folders in it."""
-        manifest, seen, ignored = self.result.manifest, self.result.seen, self.result.ignored
+        result, kept = self.result, self._kept
         old_manifest, old_seen, old_ignored = self._before.manifest, self._before.seen, self._before.ignored
         folders = []
-        for entry in entries:
+        for entry in entries:  # most are files that are as they were: for those, as little as can be
             name = entry.name
             below = prefix + name
             known = old_seen.get(below)
+            if known is not None and trusted:
+                try:
+                    info = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if (
+                    known[1] == info.st_ctime_ns
+                    and known[0] == info.st_mtime_ns
+                    and known[2] == info.st_size
+                    and known[3] == info.st_ino
+                ):
+                    kept.append(below)
+                    continue
             is_folder = entry.is_dir(follow_symlinks=False)
             was_taken_in = trusted and (old_manifest.get(below) == FOLDER if is_folder else known is not None)
             if not was_taken_in and (
                 name in NEVER or (trusted and below in old_ignored) or self._is_ignored(below, is_folder)
             ):
-                ignored.add(below)
+                result.ignored.add(below)
                 continue
             if is_folder:
-                manifest[below] = FOLDER
+                result.manifest[below] = FOLDER
                 folders.append(below)
                 continue
             try:
                 info = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if (
-                known is not None
-                and known[0] == info.st_mtime_ns
-                and known[1] == info.st_ctime_ns
-                and known[2] == info.st_size
-                and known[3] == info.st_ino
-            ):
-                seen[below] = known
-                manifest[below] = known[4]
+            if known is not None and _is_as_seen(info, known):
+                kept.append(below)
             else:
                 self.entry(f"{where}/{name}", below, info)
         return folders
@@ -183,13 +220,7 @@ class _Walk:
         before = self._before.seen.get(path)
         for entry in entries:
             if entry.name == ".gitignore":
-                info = entry.stat(follow_symlinks=False)
-                return before is not None and before[:4] == (
-                    info.st_mtime_ns,
-                    info.st_ctime_ns,
-                    info.st_size,
-                    info.st_ino,
-                )
+                return before is not None and _is_as_seen(entry.stat(follow_symlinks=False), before)
         return before is None and path not in self._before.ignored
 
     def _is_ignored(self, path: str, is_folder: bool) -> bool:
@@ -227,6 +258,15 @@ class _Walk:
             info.st_ino,
             state,
         )
+
+
+def _is_as_seen(info: os.stat_result, seen: Seen) -> bool:
+    return (
+        seen[1] == info.st_ctime_ns
+        and seen[0] == info.st_mtime_ns
+        and seen[2] == info.st_size
+        and seen[3] == info.st_ino
+    )
 
 
 def link_state(target: str) -> str:

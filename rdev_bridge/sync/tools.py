@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HASHES = {
-    "sha256sum": 'sha256sum "$@"',
-    "shasum": 'shasum -a 256 "$@"',
-    "openssl": 'openssl dgst -sha256 -r "$@"',
+    "sha256sum": 'exec sha256sum "$@"',
+    "shasum": 'exec shasum -a 256 "$@"',
+    "openssl": 'exec openssl dgst -sha256 -r "$@"',
 }
-"""SHA-256 of the files named, or of stdin: one line each that starts with the hash."""
+"""SHA-256 of the files named, or of stdin: one line each that starts with the hash. Called as `$(sha …)` alone."""
 
 DECODERS = {
     "base64": 'echo "$1" | base64 -d',

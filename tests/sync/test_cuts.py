@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -224,6 +225,29 @@ async def test_an_upload_goes_on_where_it_was_cut(pushed: Pushed) -> None:
     await pushed.push()
     pushed.alike()
     assert pushed.shell.sent_bytes < 3_000_000, "what was there was sent again"
+
+
+async def test_a_call_that_arrives_late_does_not_harm_what_was_sent_again(
+    pushed_by: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = pushed_by
+    shell, ask, late = pushed.shell, pushed.shell.ask, list[str]()
+
+    async def keep(script: str) -> None:
+        late.append(script)
+
+    async def late_ones_first(script: str, **options: Any) -> object:
+        if "\nexpect=" in script:  # the finishing call; the late ones have just opened their part
+            for part in late:
+                await ask(re.sub(r"\ndata='[^']*'", "\ndata=''", part), timeout_s=60)
+        return await ask(script, **options)
+
+    monkeypatch.setattr(shell, "begin", keep)
+    monkeypatch.setattr(shell, "ask", late_ones_first)
+    pushed.write("large", os.urandom(200_000))
+    await pushed.push()
+    pushed.alike()
+    assert late
 
 
 async def test_a_dead_holders_lock_is_stolen_and_a_living_ones_is_not(pushed_by: Pushed) -> None:

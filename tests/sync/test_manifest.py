@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rdev_bridge.model import ConflictPolicy
 from rdev_bridge.sync.archive import quoted
-from rdev_bridge.sync.manifest import Manifest, after_push, difference, digest, reconcile
-from rdev_bridge.sync.memory import TargetMemory, intend, intentions, load_target, save_target
+from rdev_bridge.sync.manifest import Manifest, after_push, difference, name_of, reconcile, weight
+from rdev_bridge.sync.memory import TargetMemory, add_step, intend, intentions, load_target, save_target
 from rdev_bridge.sync.plan import plan_push
 
 FAIL, OURS, THEIRS = ConflictPolicy.FAIL, ConflictPolicy.OURS, ConflictPolicy.THEIRS
@@ -92,9 +94,13 @@ def test_a_spared_file_is_left_alone_until_it_changes_here() -> None:
     assert difference(base, tree("a=f4 b=f1"), spared).bring == ["a", "b"]
 
 
+def name(manifest: Manifest) -> str:
+    return name_of(sum(weight(path, state) for path, state in manifest.items()))
+
+
 def test_a_state_has_one_name_whatever_the_order() -> None:
-    assert digest(tree("a=f1 b=f2")) == digest(tree("b=f2 a=f1"))
-    assert digest(tree("a=f1")) != digest(tree("a=x1"))
+    assert name(tree("a=f1 b=f2")) == name(tree("b=f2 a=f1"))
+    assert len({name(tree(text)) for text in ("", "a=f1", "a=x1", "b=f1", "a=f1 b=f1", "a/ b=f1")}) == 6
 
 
 def test_quoting() -> None:
@@ -137,6 +143,14 @@ def test_memory_survives_odd_names_and_a_torn_record(tmp_path: object) -> None:
     assert load_target(folder / "t") == memory
     (folder / "t").write_bytes((folder / "t").read_bytes()[:-3])
     assert load_target(folder / "t").base == {}
+
+    save_target(folder / "t", memory)
+    memory.generation = "5 y done"
+    assert add_step(folder / "t", memory, {"new": "x 3", "a\nb\udcff": ""})
+    assert load_target(folder / "t") == replace(memory, base={"new": "x 3"})
+    whole = (folder / "t").read_bytes()
+    (folder / "t").write_bytes(whole[:-3])
+    assert load_target(folder / "t") == replace(memory, generation="4 x done")
 
     intend(folder / "i", {})
     intend(folder / "i", {"a": "f 1", "b": "f 2"})

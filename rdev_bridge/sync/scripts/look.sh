@@ -13,10 +13,11 @@ inside() {
 }
 
 # look ./PATH...: what stands there, one line each, `NUMBER KIND [HASH]`: f file, x executable file, l link, d folder,
-# o anything else; nothing for what does not exist. Numbers go on from call to call. Plain files come last, hashed by
-# one process; a name with a newline, which would break that process's lines, is hashed by itself.
+# o anything else; nothing for what does not exist. Numbers go on from call to call. Plain files come last and are
+# hashed by one process: their hashes follow as lines of their own, `= HASH`, in the same order. A name with a newline,
+# which would break that process's lines, is hashed by itself.
 look() {
-  marks=
+  plain=
   special=
   for entry do
     n=$((n + 1))
@@ -25,10 +26,10 @@ look() {
       if [ -x "$entry" ]; then kind=x; fi
       case $entry in
         *"$nl"*)
-          alone "$entry" "$n" "$kind"
+          echo "$n $kind $(alone "$entry")"
           special=1
           ;;
-        *) marks="$marks$n $kind $nl" ;;
+        *) plain="$plain$n $kind$nl" ;;
       esac
       continue
     fi
@@ -42,6 +43,7 @@ look() {
       echo "$n o"
     fi
   done
+  if [ -z "$plain" ]; then return; fi
   if [ -n "$special" ]; then # leave only the plain files
     for entry do
       shift
@@ -53,16 +55,14 @@ look() {
       fi
     done
   fi
-  if [ -n "$marks" ]; then hash_all "$@"; fi
+  echo "${plain%"$nl"}"
+  hash_all "$@"
 }
 
-# A line for each of $marks, which are those of the files given.
+# A line for each of the files given.
 hash_all() {
   if ! hashes=$(sha "$@" 2>/dev/null); then # one went away meanwhile, or cannot be read: ask for each by itself
-    for entry do
-      alone "$entry" "${marks%% *}" f
-      marks=${marks#*"$nl"}
-    done
+    for entry do echo "= $(alone "$entry")"; done
     return
   fi
   set -f
@@ -74,13 +74,12 @@ hash_all() {
   set +f
   for line do
     line=${line#\\} # says that the name after the hash is spelt with escapes
-    echo "${marks%%"$nl"*}${line%% *}"
-    marks=${marks#*"$nl"}
+    echo "= ${line%% *}"
   done
 }
 
 alone() {
   digest=$({ sha <"$1"; } 2>/dev/null)
   digest=${digest%% *}
-  echo "$2 $3 ${digest:-unreadable}"
+  echo "${digest:-unreadable}"
 }
