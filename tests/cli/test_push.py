@@ -96,7 +96,9 @@ def killed_bridges(bridge: Bridge, root: Path, rounds: int) -> None:
         (bridge.folder / "check.py").write_text(CHECK)
         project(bridge.folder, root, f"{sys.executable} check.py")
         cut = 0
-        for number in range(rounds):
+        for number in range(10 * rounds):
+            if number >= rounds and cut:
+                break
             version = versioned(bridge.folder, number)
             process = bridge.start("run", "check", version, env=server.environ)
             with process:
@@ -118,7 +120,9 @@ def killed_servers(bridge: Bridge, root: Path, rounds: int) -> None:
         (bridge.folder / "check.py").write_text(CHECK)
         project(bridge.folder, root, f"{sys.executable} check.py")
         cut = 0
-        for number in range(rounds):
+        for number in range(10 * rounds):
+            if number >= rounds and cut:
+                break
             version = versioned(bridge.folder, number)
             process = bridge.start("run", "check", version, env=server.environ)
             try:

@@ -65,10 +65,10 @@ class Emacs:
         """End it as its window's end would."""
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         finally:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             shutil.rmtree(self._own, ignore_errors=True)  # Emacs takes it away where it can
 
     def __enter__(self) -> Self:

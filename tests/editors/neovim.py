@@ -156,10 +156,10 @@ class Neovim:
         if self._process.poll() is None:
             self._socket.sendall(msgpack.packb([2, "nvim_command", ["qall!"]]))
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         finally:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             self._socket.close()
             shutil.rmtree(self._own)
 

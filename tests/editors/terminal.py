@@ -72,10 +72,10 @@ class Terminal:
             "escape-time",
             "0",
         ]
-        subprocess.run([*command, *setup], env=dict(environ) if environ else None, check=True, timeout=20)
+        subprocess.run([*command, *setup], env=dict(environ) if environ else None, check=True, timeout=60)
 
     def _ask(self, *words: str) -> str:
-        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True, timeout=20).stdout
+        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True, timeout=60).stdout
 
     def text(self) -> str:
         """What stands on the screen."""
@@ -87,7 +87,7 @@ class Terminal:
             named = re.fullmatch(r"Enter|Escape|Tab|Space|BSpace|Up|Down|Left|Right|PageUp|PageDown|[CM]-.|F\d+", key)
             self._ask("send-keys", *([] if named else ["-l"]), key)
 
-    def wait_for(self, wanted: str, timeout_s: float = 40.0) -> str:
+    def wait_for(self, wanted: str, timeout_s: float = 60.0) -> str:
         """The screen's text once `wanted` (a regular expression) stands on it."""
         seen: list[str] = [""]
 
@@ -107,7 +107,7 @@ class Terminal:
     def close(self) -> None:
         """End the program and its terminal; what the program leaves behind is its own."""
         if self._folder.exists():
-            subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False, timeout=20)
+            subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False, timeout=60)
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -156,5 +156,5 @@ def test_started_in_emacs_followed_and_cancelled_in_the_terminal(project: Path) 
             assert terminal.stdout.readline() == b"second\n"
             assert Bridge(project).call("cancel", run).returncode == 0
             assert not process.exists()
-            assert terminal.wait(30) == 130
+            assert terminal.wait(60) == 130
         emacs.wait_for("slow cancelled")

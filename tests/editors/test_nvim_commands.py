@@ -198,7 +198,7 @@ def test_a_run_of_the_terminal_is_seen_followed_and_cancelled(folder: Path, neov
         (run_id,) = completions(neovim, "Rdev cancel ")
         neovim.command(f"Rdev cancel {run_id}")
         assert neovim.finished()[0]["outcome"] == "cancelled"
-        assert terminal.wait(20) == 130
+        assert terminal.wait(60) == 130
         assert is_dead(pid)
         assert neovim.lines(name)[1:] == ["first", "second", "> cancelled"]
 

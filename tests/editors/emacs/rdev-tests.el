@@ -9,7 +9,7 @@
 (require 'rdev)
 (require 'rdev-mode)
 
-(defvar rdev-tests-patience 30
+(defvar rdev-tests-patience 60
   "Seconds to wait for anything.")
 
 (defmacro rdev-tests-until (what &rest body)
