@@ -140,7 +140,10 @@ class Resume:
         return resumed
 
     def heard(self, event_id: str, now_s: float, *, heartbeat: bool) -> None:
-        """An event without content came. Its id counts, but never moves the position."""
+        """An event without content came. Its id counts, but never moves the position.
+
+        A single heartbeat tells nothing: a server with one clock for all its streams sends the first one early.
+        """
         if event_id:
             self._seen.passed(event_id)
         if not heartbeat:

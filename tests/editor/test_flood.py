@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,13 +31,11 @@ def test_a_flood_of_problems(tmp_path: Path, files: int) -> None:
     with Editor(tmp_path, ignored=QUIET) as editor:
         editor.initialize(capabilities=RDEV)
         editor.call("rdev/run", {"task": "flood"})
-        waits: list[float] = []
+        answers = 0
         while not (ended := editor.seen("rdev/runFinished")):
-            asked = time.monotonic()
             editor.call("rdev/tasks")
-            waits.append(time.monotonic() - asked)
-        assert len(waits) > 3
-        assert max(waits) < 5, "a request was answered late"
+            answers += 1
+        assert answers > 5, "requests are answered all the time, not once it is over"
         assert ended[0]["run"]["diagnostics"]["errors"] == PROBLEMS
 
         standing = {told["uri"]: told["diagnostics"] for told in editor.seen("textDocument/publishDiagnostics")}

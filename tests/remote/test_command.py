@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "mksh": ["mksh"]}
-TOKEN = "0123456789abcdef0123456789abcdef"
+TOKEN = secrets.token_hex(16)  # of this process: a cancel ends whatever carries it, other tests' commands too
 NASTY = "a b'c\"d$e`f\\g\nh*i;j&k|l(m)n{o}é😀"
 
 
