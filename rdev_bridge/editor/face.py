@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rdev_bridge.editor.client import Client
     from rdev_bridge.editor.peer import Peer
     from rdev_bridge.model import Connection, Run, SyncProgress
+    from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import OutputBatch
 
 _ERROR, _INFO, _LOG = 1, 3, 4  # MessageType
@@ -31,7 +32,7 @@ _TOLD_BY_MESSAGE = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST, O
 class EditorFace:
     """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace.
 
-    `delivered(run_id, offset)` is called when the editor's pipe has taken the output before `offset` of the run's log,
+    The mark of a run (`mark_of`) is advanced when the editor's pipe has taken the output before that place in its log,
     `ended(run)` when the editor was told of an end.
     """
 
@@ -39,7 +40,7 @@ class EditorFace:
         self._peer, self._writer, self._client = peer, writer, client
         self._runs_changed = runs_changed
         self.progress = Progress(peer)
-        self.delivered: Callable[[str, int], None] = lambda run_id, offset: None
+        self.mark_of: Callable[[str], DeliveredMark | None] = lambda _: None
         self._logs: dict[str, LogView] = {}
         self._started: set[str] = set()
         self._own: dict[str, None] = {}
@@ -87,7 +88,8 @@ class EditorFace:
         for body in bodies[:-1]:
             await self._writer.send_output(body)
         if bodies:  # else the next message says it, for what is before it may not be written yet
-            has_it = partial(self.delivered, run.run_id, batch.end_offset)
+            mark = self.mark_of(run.run_id)  # kept with the message: the run may end before the editor has it
+            has_it = None if mark is None else partial(mark.advance, batch.end_offset)
             await self._writer.send_output(bodies[-1], has_it)
         if self._client.progress and batch.lines and batch.lines[-1].lines:
             self.progress.output(run, batch.lines[-1].lines[-1])

@@ -75,7 +75,7 @@ class Session:
         """The app stands; requests may come."""
         self.app = app
         app.vouched_for = self.client.trusted
-        self.face.delivered = app.runner.mark_delivered
+        self.face.mark_of = app.runner.mark_of
         self._settings = SettingsWatch(app.folders, self.reload)
         await self._watch_tasks()
 

@@ -192,11 +192,12 @@ class LiveRun(msgspec.Struct, eq=False):
             self.run = replace(self.run, message="; ".join(told))
 
     def let_go(self) -> None:
-        """Own it no more; what it is on disk is enough to go on with it."""
+        """Own it no more; what it is on disk is enough to go on with it.
+
+        The mark is not closed: an editor may still have to take the last messages that carry it.
+        """
         self.folder.release()
-        if self.mark is not None:
-            self.mark.close()
-            self.mark = None
+        self.mark = None
 
     def over(self) -> None:
         """Everybody was told."""

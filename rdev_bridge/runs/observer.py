@@ -17,8 +17,9 @@ class OutputBatch(msgspec.Struct, frozen=True):
 
     `lines` are whole lines, and `seq` is the number of the first of them. `pieces` are the chunks as they came, for a
     face that shows a long line while it grows; where no line is in pieces the two are the same list. `end_offset` is
-    where the run's log stands after this batch, in bytes: the face reports it to `Runner.mark_delivered` once its
-    reader has the output. `raw` are the bytes of `pieces`, one item each. Either list may be empty.
+    where the run's log stands after this batch, in bytes (one more after a last line that has no end): the face moves
+    the run's mark (`Runner.mark_of`) there once its reader has the output. `raw` are the bytes of `pieces`, one item
+    each. Either list may be empty.
     """
 
     seq: int

@@ -98,7 +98,7 @@ class Relay:
 
     async def missing(self, missing: int | None, position: str | None) -> None:
         """The server can no longer send what came here; a line in the middle stays without its end."""
-        await self._flush()
+        await self._flush(self.offset)
         seq = self.assembler.seq
         self.assembler.seq += missing or 0
         if self.writer is not None:
@@ -112,14 +112,14 @@ class Relay:
             self.writer = None
 
     async def ended(self) -> None:
-        """No more comes; a last line without a line end counts as it is."""
-        await self._flush()
+        """No more comes; a last line without a line end counts as it is, and its missing end as one byte."""
+        await self._flush(self.offset + 1)
 
-    async def _flush(self) -> None:
+    async def _flush(self, end_offset: int) -> None:
         seq = self.assembler.seq
         lines = self.assembler.flush()
         if lines:
-            await self._hand_on(OutputBatch(seq, lines, (), self.offset))
+            await self._hand_on(OutputBatch(seq, lines, (), end_offset))
 
     async def _hand_on(self, batch: OutputBatch) -> None:
         if batch.seq < self.from_seq:

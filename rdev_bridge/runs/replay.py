@@ -40,6 +40,8 @@ class Replay:
         self._wanted_seq = seq or 0
         if seq is None:
             self._skip_to_offset(offset)
+            if offset > reader.last.log_end:  # the last line has no end, and the reader has it all the same
+                self._wanted_seq = self.assembler.seq + sum(len(chunk.lines) for chunk in self.assembler.growing())
         else:
             self._skip_to_seq(seq)
 

@@ -138,15 +138,9 @@ class Runner:
         return live.started.is_set()
 
     def mark_of(self, run_id: str) -> DeliveredMark | None:
-        """What the reader of a run has, for a face that is exact to the byte; None for a run that is not ours."""
+        """What the reader of a run has, for its face to advance; None for a run that is not ours."""
         live = self.live.get(run_id)
         return live.mark if live is not None else None
-
-    def mark_delivered(self, run_id: str, offset: int) -> None:
-        """A face's reader has the output before byte `offset` of the run's log (`OutputBatch.end_offset`)."""
-        live = self.live.get(run_id)
-        if live is not None and live.mark is not None:
-            live.mark.advance(offset)
 
     def note_diagnostics(self, run_id: str, counts: DiagnosticCounts) -> None:
         """What was found in a run's output so far."""

@@ -117,6 +117,14 @@ def test_killed_jsonl_gives_every_line_once(bridge: Bridge) -> None:
     assert lines == [(n, str(n)) for n in range(300)]
 
 
+@pytest.mark.parametrize("first", ["text", "jsonl"])
+@pytest.mark.parametrize("second", ["text", "jsonl"])
+def test_a_last_line_without_an_end_comes_once_too(bridge: Bridge, first: str, second: str) -> None:
+    assert b"tail" in bridge.run('echo head; printf ta""il', "--output", first).stdout
+    assert b"tail" not in bridge.call("attach", "--output", second, "latest").stdout
+    assert b"tail" in bridge.call("attach", "--output", second, "--seq", "1", "latest").stdout
+
+
 def test_a_second_bridge_reads_along(bridge: Bridge) -> None:
     gate = bridge.folder / "gate"
     owner = bridge.start("run", "--", f"seq 1 1000; until [ -e '{gate}' ]; do sleep 0.05; done; seq 1001 2000; exit 5")

@@ -14,6 +14,7 @@ from rdev_bridge.editor.client import Client
 from rdev_bridge.editor.face import EditorFace
 from rdev_bridge.editor.peer import Peer
 from rdev_bridge.model import Chunk, Run, RunState, Stream, Trigger
+from rdev_bridge.runs.mark import DeliveredMark
 from rdev_bridge.runs.observer import OutputBatch
 from tests.support.wait import eventually_async
 
@@ -32,8 +33,16 @@ async def test_nothing_is_delivered_before_the_pipe_took_it(tmp_path: Path, *, r
     writer = Writer(near, lambda: None)
     writer.start()
     face = EditorFace(Peer(writer.send, lambda: None), writer, Client(rdev=rdev), lambda: None)
-    delivered: list[int] = []
-    face.delivered = lambda run_id, offset: delivered.append(offset)
+    mark: DeliveredMark | None = DeliveredMark(tmp_path / "delivered")
+    face.mark_of = lambda _: mark
+
+    def offset() -> int:
+        other = DeliveredMark(tmp_path / "delivered")
+        try:
+            return other.offset
+        finally:
+            other.close()
+
     run = Run(run_id="r", command="x", folder=tmp_path, project="p", server="s", state=RunState.RUNNING,
               started_at=datetime.now(UTC), log_path=tmp_path / "output.log")  # fmt: skip
     await face.run_started(run, Trigger())
@@ -41,15 +50,16 @@ async def test_nothing_is_delivered_before_the_pipe_took_it(tmp_path: Path, *, r
     if leaves:
         writer.abandon()
     await face.output(run, OutputBatch(150, [], PIECE, 150_171))
-    assert delivered == []
+    assert offset() == 0
     whole = [Chunk(Stream.STDOUT, ["the next line's begin and end"])]
     await face.output(run, OutputBatch(150, whole, [Chunk(Stream.STDOUT, [" and end"])], 150_180))
+    mark = None  # the run has ended, and its owner lets go of it, before the editor reads on
     os.set_blocking(far, False)
 
-    def read() -> list[int]:
+    def read() -> int:
         with contextlib.suppress(BlockingIOError):
             os.read(far, 1 << 20)
-        return delivered
+        return offset()
 
-    await eventually_async(lambda: read() == ([150_150] if leaves else [150_150, 150_180]))
+    await eventually_async(lambda: read() == (150_150 if leaves else 150_180))
     os.close(far)
