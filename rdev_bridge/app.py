@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, Server, Task
-    from rdev_bridge.remote.connect import Connector
+    from rdev_bridge.remote.connect import Connector, ToldShell
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.stored import StoredTarget
     from rdev_bridge.settings import Workspace
@@ -192,7 +192,7 @@ class App:
         return await asyncio.shield(opening)
 
     async def synchronise(
-        self, request: RunRequest, target: Target, connector: Connector, progress: Callable[[SyncProgress], None]
+        self, request: RunRequest, target: Target, shell: ToldShell, progress: Callable[[SyncProgress], None]
     ) -> SyncResult:
         task = request.task
         if task is None or task.sync is None:
@@ -205,7 +205,7 @@ class App:
         result = await self._barrier(
             task,
             target,
-            connector,
+            shell,
             request.folder,
             self._changed.pop(request.folder, None),
             progress,

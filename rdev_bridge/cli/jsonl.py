@@ -74,6 +74,10 @@ class JsonlFace:
         """`{"event": "runFinished", "run"}`."""
         await self._event("runFinished", run=run_to_wire(run))
 
+    async def run_stale(self, run: Run) -> None:
+        """`{"event": "runStale", "run"}`: a file that it watches changed after it began."""
+        await self._event("runStale", run=run_to_wire(run))
+
     async def connection_changed(self, connection: Connection) -> None:
         """`{"event": "connection", …}`."""
         await self._event("connection", **connection_to_wire(connection))

@@ -104,6 +104,7 @@ class TerminalFace:
                 if not connection.is_start:
                     say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
                 elif sys.stderr.isatty():  # a script learns the outcome alone, in one line
+                    self._sync_line.end()
                     say(f"waiting for {connection.server}{reason}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from rdev_bridge.cli.jsonl import JsonlFace
 from rdev_bridge.cli.status_line import StatusLine, WatchState, result
 from rdev_bridge.cli.terminal import say
 from rdev_bridge.cli.width import shortened
@@ -78,11 +79,13 @@ class WatchFace:
         else:
             say(text)
 
-    def mark_stale(self, run_id: str) -> None:
+    async def run_stale(self, run: Run) -> None:
         """Files changed after this run began."""
-        if self.state.last is not None and self.state.last.run_id == run_id:
+        if self.state.last is not None and self.state.last.run_id == run.run_id:
             self.state.last = replace(self.state.last, stale=True)
             self.draw()
+        if isinstance(self._printer, JsonlFace):
+            await self._printer.run_stale(run)
 
     def close(self) -> None:
         """Leave the terminal with the cursor at the start of an empty line."""

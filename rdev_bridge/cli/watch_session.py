@@ -42,6 +42,7 @@ class WatchSession:
         self._runner, self._watcher, self._face, self.request = runner, watcher, face, request
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
+        self._telling: set[asyncio.Task[None]] = set()
         self._keys = Keys(sys.stdin.fileno(), self._key, face.redraw)
 
     def idle(self) -> None:
@@ -58,8 +59,11 @@ class WatchSession:
 
     def stale(self, run_id: str) -> None:
         """Files changed after this run began."""
-        self._runner.mark_stale(run_id)
-        self._face.mark_stale(run_id)
+        run = self._runner.mark_stale(run_id)
+        if run is not None:
+            telling = asyncio.create_task(self._face.run_stale(run))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
 
     def hold(self, why: str) -> None:
         """Start nothing by itself until the user says so."""
@@ -81,6 +85,7 @@ class WatchSession:
                     self._runner.submit(self.request)
                     code = await self._leaving
                 await self._cancel_all()
+                await asyncio.gather(*self._telling)
                 return code
         finally:
             ticking.cancel()

@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
@@ -175,19 +176,26 @@ class Connector:
         return RemoteCommand(self, binding, after)
 
     async def ask(
-        self, script: str, stdin: str | None = None, timeout_s: float = 60.0, *, cancellable: bool = True
+        self,
+        script: str,
+        stdin: str | None = None,
+        timeout_s: float = 60.0,
+        *,
+        cancellable: bool = True,
+        pause: Callable[[Wait], Awaitable[None]] = pause,
     ) -> ShellAnswer:
         """Run a small script on the server. After `timeout_s`, or when cancelled, it is ended there too.
 
         Not `cancellable` is for a script that ends by itself and may run twice: it goes as it is, without the shell
         text that makes a command findable (half a dozen processes on a foreign server), and nobody ends it.
+        `pause` is as for `start`.
 
         Raises RdevError where its end could not be learnt.
         """
         if not cancellable:
-            return await self._ask_plainly(plain_text(CommandSpec(with_stdin(script, stdin))), timeout_s)
+            return await self._ask_plainly(plain_text(CommandSpec(with_stdin(script, stdin))), timeout_s, pause)
         try:
-            command = await self.start(CommandSpec(with_stdin(script, stdin)))
+            command = await self.start(CommandSpec(with_stdin(script, stdin)), pause)
         except AnswerLostError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -203,19 +211,19 @@ class Connector:
             await asyncio.shield(command.cancel(0.0))
             raise
 
-    async def begin(self, script: str) -> None:
+    async def begin(self, script: str, pause: Callable[[Wait], Awaitable[None]] = pause) -> None:
         """Start a small script that ends by itself and may run twice. How it ends must show elsewhere.
 
         Raises RdevError where it is not known to have been started.
         """
         text, token = plain_text(CommandSpec(script)), secrets.token_hex(16)
-        await (self._start_here(text, token) if self._lease else self.api.start(text, token))
+        await (self._start_here(text, token) if self._lease else self.api.start(text, token, pause))
 
-    async def _ask_plainly(self, text: str, timeout_s: float) -> ShellAnswer:
+    async def _ask_plainly(self, text: str, timeout_s: float, pause: Callable[[Wait], Awaitable[None]]) -> ShellAnswer:
         token = secrets.token_hex(16)
         try:
             async with asyncio.timeout(timeout_s):
-                started = await (self._start_here(text, token) if self._lease else self.api.start(text, token))
+                started = await (self._start_here(text, token) if self._lease else self.api.start(text, token, pause))
                 return await collect(self.adopt(Binding(started.stream_id, "", CancelWay.DELETE)).follow(None))
         except TimeoutError:
             raise RdevError(f"the server did not finish a step within {timeout_s:.0f} s", reason="timeout") from None
@@ -268,6 +276,22 @@ class Connector:
         else:
             client = new_client(origin, self._key)
         self._api = Api(client, origin, self.target.project, self.jitter)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldShell:
+    """What a barrier needs of a connection, and `pause`, which says to somebody that the server is waited for."""
+
+    connector: Connector
+    pause: Callable[[Wait], Awaitable[None]]
+
+    async def begin(self, script: str) -> None:
+        """As `Connector.begin`."""
+        await self.connector.begin(script, self.pause)
+
+    async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> ShellAnswer:
+        """As `Connector.ask`."""
+        return await self.connector.ask(script, timeout_s=timeout_s, cancellable=cancellable, pause=self.pause)
 
 
 class _GoneError(Exception):

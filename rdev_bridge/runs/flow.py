@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome
 from rdev_bridge.remote.client import AnswerLostError
+from rdev_bridge.remote.connect import ToldShell
 from rdev_bridge.remote.items import (
     CancelWay,
     Completed,
@@ -58,7 +59,10 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
         connector = await live.unless_ended(runner.around.connector(live.target))
         synced = await live.unless_ended(
             runner.around.synchronise(
-                live.request, live.target, connector, lambda done: live.audience.sync_progressed(live.run, done)
+                live.request,
+                live.target,
+                ToldShell(connector, lambda wait: _pause(live, wait)),
+                lambda done: live.audience.sync_progressed(live.run, done),
             )
         )
         live.note(synced)
@@ -103,16 +107,18 @@ async def start_command(live: LiveRun, connector: Connector, spec: CommandSpec) 
     A start call that is under way when the run's end is asked for gets a little time to be answered; then what it may
     have started is ended without its answer.
     """
-
-    async def pause(wait: Wait) -> None:
-        await live.audience.connection_changed(waiting_for(live.target.server.name, wait, is_start=True))
-        await live.pause(wait.delay_s)
-
-    command = await live.unless_ended(connector.start(spec, pause), patience_s=_START_PATIENCE_S)
+    starting = connector.start(spec, lambda wait: _pause(live, wait))
+    command = await live.unless_ended(starting, patience_s=_START_PATIENCE_S)
     live.binding, live.command_started_at = command.binding, datetime.now(UTC)
     live.save()
     live.started.set()
     return command
+
+
+async def _pause(live: LiveRun, wait: Wait) -> None:
+    """The server cannot take a call yet: say so, and wait. Raises EndedEarlyError."""
+    await live.audience.connection_changed(waiting_for(live.target.server.name, wait, is_start=True))
+    await live.pause(wait.delay_s)
 
 
 async def follow_to_end(live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, SyncProgress, SyncResult, Target, Task
-    from rdev_bridge.remote.connect import Connector
+    from rdev_bridge.remote.connect import Connector, ToldShell
     from rdev_bridge.runs.store import RunStore
     from rdev_bridge.runs.stored import StoredTarget
 
@@ -31,7 +31,7 @@ class Surroundings(Protocol):
         """An open connection, shared by the runs that go there. Raises RdevError, SettingsError."""
 
     async def synchronise(
-        self, request: RunRequest, target: Target, connector: Connector, progress: Callable[[SyncProgress], None]
+        self, request: RunRequest, target: Target, shell: ToldShell, progress: Callable[[SyncProgress], None]
     ) -> SyncResult:
         """The barrier before a run. Raises SyncError: then the run must not start."""
 

@@ -135,15 +135,15 @@ def test_a_signal_kills_the_whole_remote_tree_first(bridge: Bridge, number: sign
     assert bridge.runs()[0]["outcome"] == "cancelled"
 
 
-def in_a_terminal(bridge: Bridge, command: str) -> pexpect.spawn[bytes]:
-    argv = ["-P", "-m", "rdev_bridge", "run", "--", command]
+def in_a_terminal(bridge: Bridge, *words: str) -> pexpect.spawn[bytes]:
+    argv = ["-P", "-m", "rdev_bridge", "run", *words]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     return pexpect.spawn(sys.executable, argv, cwd=str(bridge.folder), env=environ, timeout=PATIENCE_S)
 
 
 def test_ctrl_c_in_a_terminal(bridge: Bridge) -> None:
     mark = f"sleep 97{os.getpid()}"
-    child = in_a_terminal(bridge, f"echo ready; {mark} & wait")
+    child = in_a_terminal(bridge, "--", f"echo ready; {mark} & wait")
     child.expect("ready")
     child.sendintr()
     child.expect("cancelling")
@@ -288,10 +288,12 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_not_there(bridge: Bridge, mon
     assert json.loads(out.splitlines()[-1])["run"]["outcome"] == "cancelled"
 
 
-def test_waiting_for_a_server_is_said_once(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sync", ["none", "push"])
+def test_waiting_for_a_server_is_said_once(bridge: Bridge, monkeypatch: pytest.MonkeyPatch, sync: str) -> None:
     monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:9/")
     monkeypatch.setenv("RDEV_API_KEY", "k")
-    person = in_a_terminal(bridge, "true")
+    (bridge.folder / "rdev.toml").write_text(f'remote_root = "/there"\n[tasks.t]\ncommand = "true"\nsync = "{sync}"\n')
+    person = in_a_terminal(bridge, "t")
     person.expect(r"waiting for 127\.0\.0\.1:9: the server cannot be reached \(connection refused\)")
     person.sendintr()
     person.expect("cancelling")

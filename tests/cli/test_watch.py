@@ -191,7 +191,9 @@ def test_jsonl_is_one_object_a_line_and_nothing_else(work: Path, piped: Callable
     first = take_run(events)
     assert first[0]["trigger"] == {"kind": "request"}
     (work / "a.txt").write_text("two\n")
-    second = take_run(events)
+    stale, *second = take_run(events)
+    assert (stale["event"], stale["run"]["stale"]) == ("runStale", True)
+    assert stale["run"]["runId"] == first[0]["run"]["runId"]
     assert second[0]["trigger"] == {"kind": "change", "files": [(work / "a.txt").as_uri()]}
     assert [event["line"] for event in second if event["event"] == "output"] == ["two"]
     assert second[-1]["run"]["exitCode"] == 3
