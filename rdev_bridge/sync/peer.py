@@ -150,10 +150,10 @@ class Peer:
         head = f"name={name}\nparts='{files}'\ntotal={sum(len(data) for _, data in batch)}\n".encode()
         return _sizes(self._expect(await self._call(self._head("prelude") + head + script("arrived")), "ok").text)
 
-    async def apply(self, plan: bytes, unpack: bytes, identity: str, expect: str) -> Applied:
-        """The finishing call. `plan` and `unpack` are definitions of the functions of these names."""
+    async def apply(self, plan: bytes, unpack: bytes, identity: str, expect: str, *, bulk: bool) -> Applied:
+        """The finishing call. `plan` and `unpack` are definitions of the functions of these names; `bulk`: of much."""
         head = f"id={identity}\nclient={self.client}\nexpect={quoted(expect).decode()}\n".encode()
-        text = self._head("prelude", "look") + head + unpack + plan + script("apply")
+        text = self._head("prelude", "look", bulk=bulk) + head + unpack + plan + script("apply")
         answer = await self._call(text, APPLY_TIMEOUT_S)
         if answer.word not in ("ok", "stale", "differs", "busy"):
             self._expect(answer, "ok")
@@ -180,8 +180,8 @@ class Peer:
     def _root(self) -> bytes:
         return b"root=" + quoted(self.root) + b"\n"
 
-    def _head(self, *names: str) -> bytes:
-        return self._root() + self._tools.definitions() + script(*names) + b"\n"
+    def _head(self, *names: str, bulk: bool = False) -> bytes:
+        return self._root() + self._tools.definitions(bulk=bulk) + script(*names) + b"\n"
 
     def _eval(self, text: bytes) -> bytes:
         """`text` to be run on the server: as it is where it is short and plain, else packed."""
@@ -281,7 +281,7 @@ def _reply(stdout: str, stderr: str) -> _Reply | None:
             last = word
         else:
             other.append(line)
-    if last is None or last in ("content", "hash", "decode", "tar", "gzip", "readlink"):
+    if last is None or last in ("content", "hash", "bulk", "decode", "tar", "gzip", "readlink"):
         return None
     return _Reply(last, facts[last], facts, "\n".join(other), stderr)
 

@@ -44,6 +44,7 @@ _ROUNDS = 12
 _STALE_ROUNDS = 3
 _LOCAL_WAIT_S = 600.0
 _FINAL = frozenset({"syncBusy", "syncBlocked", "syncConflict"})
+_BULK_BYTES = 4_000_000
 _TELL_EVERY_S = 0.05
 _LOOK_FIRST_BYTES = 16_000_000
 """From here on a conflict should be known before the content is on its way; below, a look costs as much as it saves."""
@@ -130,7 +131,8 @@ class Push:
         async with delivered(peer, plan, self.progress, self._dir if memory.same_machine else None) as (unpack, text):
             intend(self._intents, {path: local[path] for path in todo.written})
             self.progress(SyncProgress("apply", plan.total_bytes, plan.total_bytes, plan.files))
-            applied = await peer.apply(text, unpack, secrets.token_hex(8), expect)
+            is_bulk = plan.total_bytes >= _BULK_BYTES
+            applied = await peer.apply(text, unpack, secrets.token_hex(8), expect, bulk=is_bulk)
         if applied.word == "ok":
             self._remember(todo, applied.generation)
             self._count(plan, len(todo.drop))

@@ -22,6 +22,9 @@ HASHES = {
 }
 """SHA-256 of the files named, or of stdin: one line each that starts with the hash. Called as `$(sha …)` alone."""
 
+_BULK_HASH = "openssl"
+"""It uses the processor's own instructions, where coreutils mostly do not: a quarter of the time."""
+
 DECODERS = {
     "base64": 'echo "$1" | base64 -d',
     "base64-D": 'echo "$1" | base64 -D',
@@ -49,6 +52,8 @@ class Tools:
     tar: bool
     gzip: bool
     readlink: bool
+    bulk_hash: str = ""
+    """The quickest for large files, which takes longer to start; empty where `hash` is all there is."""
 
     @property
     def piece_bytes(self) -> int:
@@ -59,9 +64,10 @@ class Tools:
         """What the server's `decode` turns into `data`."""
         return encoded(self.decode, data)
 
-    def definitions(self) -> bytes:
-        """The functions that every script calls."""
-        text = f"sha() {{ {HASHES[self.hash]}; }}\ndecode() {{ {DECODERS[self.decode]}; }}\n"
+    def definitions(self, *, bulk: bool = False) -> bytes:
+        """The functions that every script calls; `bulk`: where large files are hashed."""
+        hashing = HASHES[(bulk and self.bulk_hash) or self.hash]
+        text = f"sha() {{ {hashing}; }}\ndecode() {{ {DECODERS[self.decode]}; }}\n"
         return (text + f"unzip() {{ {'gzip -dc' if self.gzip else 'cat'}; }}\n").encode()
 
 
@@ -90,6 +96,7 @@ def trials() -> bytes:
         name: f"f() {{ {body}; }}; f '{encoded(name, _SAMPLE).decode()}' | sha" for name, body in DECODERS.items()
     }
     lines.append(b'eval "sha() { sha_$found; }"')
+    lines.append(_trial("bulk", hashed, {_BULK_HASH: f"f() {{ {HASHES[_BULK_HASH]}; }}; echo abc | f"}))
     lines.append(_trial("decode", wanted, decoders))
     here = 'd=$own/stage.$machine.$$; mkdir "$d" "$d/x"; cd "$d" &&'
     gone = '; cd "$here"; rm -rf "$d"'
@@ -124,4 +131,5 @@ def found(answers: Mapping[str, str]) -> Tools:
         tar=answers.get("tar") == "yes",
         gzip=answers.get("gzip") == "yes",
         readlink=answers.get("readlink") == "yes",
+        bulk_hash=_BULK_HASH if answers.get("bulk") == _BULK_HASH else "",
     )
