@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = RunStore(options.root_of(args)).all()
     shown = found if args.all else found[:_SHOWN]
-    runs = [(stored.to_run(folder.log_path), folder) for folder, stored in shown]
+    runs = [(folder.snapshot(stored), folder) for folder, stored in shown]
     if args.output == "jsonl":
         for one, _ in runs:
             print(json.dumps(run_to_wire(one), ensure_ascii=False))

@@ -42,6 +42,18 @@ class Entry(msgspec.Struct, frozen=True):
     chunks: list[Chunk]
 
 
+def lines_so_far(folder: Path) -> int:
+    """How many lines the log holds, from the newest record that can be read."""
+    try:
+        with (folder / INDEX_NAME).open("rb") as index:
+            index.seek(max(0, index.seek(0, os.SEEK_END) - _READ_BYTES))
+            lines = index.read().splitlines(keepends=True)
+    except FileNotFoundError:
+        return 0
+    newest = (record for line in reversed(lines) for record in whole_records([line]))
+    return next((record.seq_end for record in newest), 0)
+
+
 class LogReader:
     """Reads a log that may still grow. `refresh` takes in what was written since."""
 

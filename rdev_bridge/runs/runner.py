@@ -100,9 +100,7 @@ class Runner:
     def runs(self) -> list[Run]:
         """Every run of the open folders, newest first."""
         found = {
-            folder.run_id: stored.to_run(folder.log_path)
-            for store in self.around.stores()
-            for folder, stored in store.all()
+            folder.run_id: folder.snapshot(stored) for store in self.around.stores() for folder, stored in store.all()
         }
         found |= {run_id: live.run for run_id, live in self.live.items()}
         return [found[run_id] for run_id in sorted(found, reverse=True)]

@@ -17,17 +17,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge import places
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome, RunState
-from rdev_bridge.runs.log import LOG_NAME
+from rdev_bridge.runs.log import LOG_NAME, lines_so_far
 from rdev_bridge.runs.mark import DeliveredMark
 from rdev_bridge.runs.stored import StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from rdev_bridge.model import Run
 
 
 RUNS_KEPT = 100
@@ -122,6 +125,11 @@ class RunFolder:
             return Outcome((self.path / _END_NAME).read_text())
         except (OSError, ValueError):
             return None
+
+    def snapshot(self, stored: StoredRun) -> Run:
+        """The run as it stands: while it goes on, its log says how many lines there are."""
+        run = stored.to_run(self.log_path)
+        return run if stored.state is RunState.FINISHED else replace(run, lines=lines_so_far(self.path))
 
     def mark(self) -> DeliveredMark:
         """What a reader of this run has; the caller closes it."""

@@ -131,6 +131,7 @@ def test_a_second_bridge_reads_along(bridge: Bridge) -> None:
     assert owner.stdout is not None
     with owner:
         head = [owner.stdout.readline() for _ in range(1000)]
+        assert [(run["state"], run["lines"]) for run in bridge.runs()] == [("running", 1000)]
         reader = bridge.start("attach", "--all", "latest")
         assert reader.stdout is not None
         with reader:

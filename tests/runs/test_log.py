@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rdev_bridge.model import Chunk, Stream
 from rdev_bridge.runs.assemble import Assembler
-from rdev_bridge.runs.log import INDEX_NAME, LOG_NAME, LogReader, LogWriter
+from rdev_bridge.runs.log import INDEX_NAME, LOG_NAME, LogReader, LogWriter, lines_so_far
 from rdev_bridge.runs.records import cut, pack, unpack
 from rdev_bridge.runs.relay import Audience, Relay
 from rdev_bridge.runs.replay import Replay
@@ -116,6 +116,9 @@ async def test_reading_from_any_byte_gives_just_the_rest(
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
     write(folder, batches)
+    reader = LogReader(folder)
+    reader.refresh()
+    assert lines_so_far(folder) == reader.last.seq_end
     log = (folder / LOG_NAME).read_bytes()
     offset = data.draw(st.integers(0, len(log) + 1))  # beyond it: the reader has a last line without an end, too
     seq, listener = await listen(folder, offset=offset)
