@@ -46,7 +46,7 @@ class FileChange:
     """One file that is not what it was.
 
     `written_s`: when, as far as the file system can tell. `made`: it was not there before. `by_user`: an editor told of
-    it, or left its traces beside it. `gone`: it is not there any more.
+    it, or left its traces beside it. `gone`: it is not there any more. `late_s`: how long it took to be noticed.
     """
 
     path: Path
@@ -54,6 +54,7 @@ class FileChange:
     made: bool = False
     by_user: bool = False
     gone: bool = False
+    late_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -63,11 +64,17 @@ class Settling:
     files: dict[Path, None] = field(default_factory=dict)
     _first_s: float = 0.0
     _last_s: float = 0.0
+    _late_s: float = 0.0
     _calm: bool = True
     _calm_from_s: float = float("-inf")
 
-    def add(self, path: Path, now_s: float, *, quick: bool = True) -> None:
-        """One more file. `quick` is false where more of the same is likely to follow."""
+    def add(self, path: Path, now_s: float, *, quick: bool = True, late_s: float = 0.0) -> None:
+        """One more file. `quick` is false where more of the same is likely to follow.
+
+        Where word of it came `late_s` after the change, as on a machine that is busy with a branch switch, word of the
+        next may take as long: calm is only what lasts longer than that.
+        """
+        self._late_s = min(self._late_s, late_s) if now_s == self._last_s else late_s
         if not self.files:
             self._first_s = now_s
             self._calm = now_s >= self._calm_from_s
@@ -86,7 +93,7 @@ class Settling:
         if not self.files:
             return None
         quick = self._calm and len(self.files) < BULK_FILES
-        return min(self._last_s + (QUICK_S if quick else SETTLE_S), self._first_s + LONGEST_WAIT_S)
+        return min(self._last_s + (QUICK_S if quick else max(SETTLE_S, self._late_s)), self._first_s + LONGEST_WAIT_S)
 
     def take(self, now_s: float) -> tuple[Path, ...]:
         """The files that waited; from here on what comes soon is held to be more of the same."""
@@ -145,7 +152,7 @@ class Triggers:
         stale, task.fresh = task.fresh, []  # also of a change held to be its own: it may have been the user's after all
         if starts and verdict is Verdict.COUNTS:
             # A file that is gone may be half of a save that renames.
-            task.settling.add(change.path, now_s, quick=not change.gone)
+            task.settling.add(change.path, now_s, quick=not change.gone, late_s=change.late_s)
             task.causes.update(*(span.lineage for span in self._spans.values() if span.covers(change)))
         return verdict, stale
 

@@ -199,6 +199,7 @@ class WorkspaceWatcher:
                     made=raw.made,
                     by_user=raw.by_user,
                     gone=raw.info is None,
+                    late_s=max(0.0, time.time() - raw.info.st_ctime) if raw.info else 0.0,
                 )
                 for raw in changes
                 if self._seen.noticed(raw, now_s)

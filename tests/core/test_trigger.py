@@ -68,6 +68,15 @@ def test_what_git_left_on_its_way_belongs_to_the_same_start(files: int, waits: b
         assert len(started) == files + 1
 
 
+def test_calm_lasts_longer_than_word_takes_to_come() -> None:
+    settling = Settling()
+    for number in range(10):
+        settling.add(Path(f"/w/{number}"), 1.0, late_s=0.7 + number)
+    assert settling.due_s == pytest.approx(1.7)
+    settling.add(Path("/w/last"), 1.5, late_s=0.01)
+    assert settling.due_s == pytest.approx(1.5 + SETTLE_S)
+
+
 def test_a_file_that_never_rests_still_starts_now_and_then() -> None:
     found = starts([(n * 0.05, A) for n in range(2000)])
     gaps = [later[0] - earlier[0] for earlier, later in pairwise(found)]
