@@ -281,6 +281,8 @@ class Runner:
             await life
         except Exception as error:
             _log.exception("run %s broke", live.run_id)
+            if live.run_id not in self.live:
+                return  # everybody has been told of its end
             if live.run.state is RunState.FINISHED:
                 await self.retell(live)
             else:

@@ -173,12 +173,21 @@ class RunStore:
 
     def all(self) -> list[tuple[RunFolder, StoredRun]]:
         """Every run, newest first."""
-        found = list(self._listed())
-        ids = {folder.run_id for folder, _ in found}
-        self._known = {run_id: known for run_id, known in self._known.items() if run_id in ids}
+        # What is known is replaced, never changed: `prune` asks this from a thread of its own.
+        before, known, found = self._known, {}, []
+        for folder, stamp in self._stamped():
+            record = before.get(folder.run_id)
+            if record is None or record[0] != stamp:
+                stored = folder.load()
+                if stored is None:
+                    continue
+                record = stamp, stored
+            known[folder.run_id] = record
+            found.append((folder, record[1]))
+        self._known = known
         return found
 
-    def _listed(self) -> Iterator[tuple[RunFolder, StoredRun]]:
+    def _stamped(self) -> Iterator[tuple[RunFolder, tuple[int, int]]]:
         with os.scandir(self._path) as entries:
             names = sorted((entry.name for entry in entries), reverse=True)
         for name in names:
@@ -187,14 +196,7 @@ class RunStore:
                 info = (folder.path / _RUN_NAME).stat()
             except OSError:
                 continue
-            stamp = (info.st_mtime_ns, info.st_ino)
-            known = self._known.get(name)
-            if known is None or known[0] != stamp:
-                stored = folder.load()
-                if stored is None:
-                    continue
-                known = self._known[name] = (stamp, stored)
-            yield folder, known[1]
+            yield folder, (info.st_mtime_ns, info.st_ino)
 
     def remove(self, folder: RunFolder) -> None:
         """Forget a run of which nothing is worth keeping."""

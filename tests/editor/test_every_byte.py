@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import sys
+import threading
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,9 @@ def said_in(response: bytes, name: str) -> Lines:
     return [(event["stream"], line) for event in events for line in event["text"].removesuffix("\n").split("\n")]
 
 
-def follow(folder: Path, environ: dict[str, str], expected: Expected, goes_on: Callable[[], bool]) -> Figures:
+def follow(
+    folder: Path, environ: dict[str, str], expected: Expected, goes_on: Callable[[], bool], failed: threading.Event
+) -> Figures:
     """Runs without pause, so many at once, until there is nothing left to cut."""
     with Editor(folder, environ=environ, ignored=["rdev/connection"]) as editor:
         editor.initialize(capabilities=RDEV)
@@ -94,6 +97,7 @@ def follow(folder: Path, environ: dict[str, str], expected: Expected, goes_on: C
             while goes_on() and len(reader.following) < AT_ONCE:
                 reader.start({"command": "the one that ran"}, expected)
             reader.take()
+            assert not failed.is_set(), "the other daemon failed, and took the proxy with it"
     return reader.figures
 
 
@@ -114,12 +118,18 @@ async def cut_everywhere(folder: Path, count: int, share: float, *, plain: bool)
         async with FaultProxy(port, plan) as proxy:
             environ = {"RDEV_URL": proxy.url, "RDEV_PROJECT": project, "RDEV_API_KEY": KEY}
             expected = Expected(said, exit_code=7, in_order=True)
+            failed = threading.Event()
             readers = [
-                asyncio.to_thread(follow, folder, environ, expected, lambda: plan.left > 0) for _ in range(DAEMONS)
+                asyncio.to_thread(follow, folder, environ, expected, lambda: plan.left > 0, failed)
+                for _ in range(DAEMONS)
             ]
             figures = Figures()
-            for one in await asyncio.gather(*readers):
-                figures.add(one)
+            try:
+                for one in await asyncio.gather(*readers):
+                    figures.add(one)
+            except BaseException:
+                failed.set()
+                raise
             figures.stream_bytes = proxy.passed_bytes
     assert plan.strange == []
     assert plan.compared_bytes > len(recording.events)

@@ -390,6 +390,19 @@ async def test_what_still_waits_when_the_bridge_ends_is_cancelled(tmp_path: Path
         assert (await app.runner.wait(kept)).outcome is Outcome.SUCCEEDED
 
 
+async def test_a_fault_after_a_run_s_end_tells_nobody_of_it_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(RunStore, "prune", broken)
+    desk.ear.gate.set()
+    run_id, _ = desk.ask("a")
+    life = desk.app.runner.live[run_id].task
+    assert life is not None
+    await life
+    assert desk.ear.said[run_id] == ["started", "succeeded"]
+
+
 async def test_nothing_new_starts_while_the_bridge_ends(desk: Desk) -> None:
     await desk.app.runner.close()
     with pytest.raises(RdevError, match="about to end"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -138,6 +139,25 @@ def test_bridges_that_make_and_forget_runs_at_once_do_not_disturb_each_other(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert len(RunStore(tmp_path).all()) <= 3 + 4
+
+
+def test_one_store_is_asked_by_several_threads_while_runs_come(tmp_path: Path) -> None:
+    """As by a bridge, which prunes beside its loop."""
+    store = RunStore(tmp_path)
+
+    def work(_: int) -> None:
+        for _ in range(40):
+            keep(store)
+            assert store.all()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    assert len(store.all()) == 160
 
 
 def test_old_runs_go_but_the_newest_stays(tmp_path: Path) -> None:
