@@ -106,7 +106,10 @@ def _parser_for(words: Sequence[str]) -> tuple[argparse.ArgumentParser, str | No
 
         hint = nearest(chosen, SUBCOMMANDS) or "; `rdev-bridge --help` lists them"
         raise UsageError(f"there is no command {chosen!r}{hint}")
+    named_first = words[:1] == [chosen]  # then no word is about the others: a parser for each is a twentieth of `true`
     for name, entry in SUBCOMMANDS.items():
+        if named_first and name != chosen:
+            continue
         command = commands.add_parser(name, help=entry.summary, description=_sentence(entry.summary))
         if name == chosen:
             importlib.import_module(entry.module).add_arguments(command)

@@ -33,7 +33,6 @@ from rdev_bridge.runs.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
-    from pathlib import Path
 
     from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import DiagnosticCounts, RunRequest
@@ -309,12 +308,14 @@ class Runner:
             complete = ending.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
             self._turns.over(live.line, live.run_id, complete=complete)
         if live.request is not None and not self._closing:
-            await self._prune(live.run.folder)
+            await self._prune(live)
 
-    async def _prune(self, folder: Path) -> None:
+    async def _prune(self, live: LiveRun) -> None:
         """Old runs go; that some cannot is no run's fault."""
+        store, now = self.around.store(live.run.folder), datetime.now(UTC)
         try:
-            await asyncio.to_thread(self.around.store(folder).prune, datetime.now(UTC))
+            if store.is_overfull(live.folder, now):
+                await asyncio.to_thread(store.prune, now)
         except OSError as error:
             _log.warning("old runs cannot be removed: %s", error)
 

@@ -178,6 +178,19 @@ def test_large_logs_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert [folder.run_id for folder, _ in store.all()] == [folders[-1].run_id]
 
 
+def test_when_it_is_time_to_forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "RUNS_KEPT", 3)
+    store = RunStore(tmp_path)
+    now = datetime.now(UTC)
+    folders = [keep(store) for _ in range(13)]
+    assert not store.is_overfull(folders[-1], now)
+    assert store.is_overfull(folders[-1], now + timedelta(days=31)), "an old one is there"
+    with folders[-1].log_path.open("wb") as log:
+        log.truncate(1 << 30)
+    assert store.is_overfull(folders[-1], now), "a large one"
+    assert store.is_overfull(keep(store), now), "too many"
+
+
 @pytest.mark.parametrize("junk", [b"", b"{", b'{"run_id": 3}', b"\xff"])
 def test_what_is_no_record_of_ours_is_passed_over(tmp_path: Path, junk: bytes) -> None:
     store = RunStore(tmp_path)
