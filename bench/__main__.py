@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import re
 import time
-from typing import TYPE_CHECKING
 
 from bench.stage import HOUSE, Stage
 from bench.tables import TABLES
-
-if TYPE_CHECKING:
-    from bench.report import Report
 
 PAGE = HOUSE / "docs" / "performance.md"
 
@@ -27,28 +25,34 @@ def main() -> None:
     unknown = [name for name in names if name not in TABLES]
     if unknown:
         parser.error(f"there is no table {unknown[0]!r}; they are: {', '.join(TABLES)}")
-    goals = []
+    reports = []
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the start"
     with Stage(args.before) as stage:
         for name in names:
             began_s = time.monotonic()
             report = TABLES[name](stage, args.rounds)
-            goals += report.goals
+            reports.append(report)
             print(report)
             print(f"({name} took {time.monotonic() - began_s:.0f} s)\n", flush=True)
             if args.write:
-                write(name, report)
-    missed = [goal for goal in goals if not goal.is_met]
-    print(f"{len(goals) - len(missed)} of {len(goals)} goals met")
+                write(name, str(report))
+    count = sum(len(report.goals) for report in reports)
+    missed = [f"- {report.title}, {str(goal)[2:]}" for report in reports for goal in report.goals if not goal.is_met]
+    verdict = "\n".join([f"{count - len(missed)} of {count} goals are met.", *missed])
+    print(verdict)
+    if args.write and not args.table:
+        write("machine", f"Measured with {machine}; {args.rounds} rounds.\n")
+        write("verdict", f"{verdict}\n")
 
 
-def write(name: str, report: Report) -> None:
-    """Put a report between its marks on the page, which says where each one stands."""
+def write(name: str, text: str) -> None:
+    """Put it between its marks on the page, which says where each one stands."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    text = PAGE.read_text()
-    if text.count(begin) != 1 or text.count(end) != 1:
+    page = PAGE.read_text()
+    if page.count(begin) != 1 or page.count(end) != 1:
         raise SystemExit(f"{PAGE} has no place for {name}: a line {begin.strip()} and a line {end}")
     place = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    PAGE.write_text(place.sub(lambda _: f"{begin}{report}{end}", text))
+    PAGE.write_text(place.sub(lambda _: f"{begin}{text}{end}", page))
 
 
 if __name__ == "__main__":

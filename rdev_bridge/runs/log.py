@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rdev_bridge.runs.records import Record, decode_records, encode_record, pack, unpack, whole_records
+from rdev_bridge.runs.records import Part, Record, decode_records, encode_record, unpack, whole_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,14 +143,14 @@ class LogWriter:
         os.close(self._log)
         os.close(self._index)
 
-    def append(self, chunks: Sequence[Chunk], *, seq_end: int, clean: bool, position: str | None) -> list[bytes]:
-        """Keep `chunks`; returns their bytes, one item for each."""
-        raw, parts = pack(chunks)
+    def append(
+        self, raw: Sequence[bytes], parts: list[Part], seq_end: int, *, clean: bool, position: str | None
+    ) -> None:
+        """Keep chunks, as `pack` gives them."""
         data = b"".join(raw)
         _write(self._log, data)
         self.end += len(data)
         self._note(Record(self.end, seq_end, clean, position, parts))
-        return raw
 
     def append_gap(self, missing: int | None, *, seq_end: int, position: str | None) -> None:
         """Keep that lines are missing here."""

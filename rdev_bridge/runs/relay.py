@@ -80,15 +80,13 @@ class Relay:
 
     async def arrived(self, pieces: Sequence[Chunk], position: str | None) -> None:
         """Output from the server; returns once every observer took it."""
+        raw, parts = pack(pieces)
+        size = sum(map(len, raw))
         seq = self.assembler.seq
-        lines = self.assembler.feed(pieces)
-        if self.writer is None:
-            raw, _ = pack(pieces)
-        else:
-            raw = self.writer.append(
-                pieces, seq_end=self.assembler.seq, clean=self.assembler.is_clean, position=position
-            )
-        self.offset += sum(map(len, raw))
+        lines = self.assembler.feed(pieces, size)
+        if self.writer is not None:
+            self.writer.append(raw, parts, self.assembler.seq, clean=self.assembler.is_clean, position=position)
+        self.offset += size
         await self._hand_on(OutputBatch(seq, lines, pieces, self.offset, raw))
 
     async def replay(self, seq: int, lines: Sequence[Chunk], pieces: Sequence[Chunk], offset: int) -> None:

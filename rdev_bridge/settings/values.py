@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +36,8 @@ def kind(value: Any) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean "x"?`, or nothing where no known word is near."""
+    import difflib  # nobody has mistyped anything yet
+
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f'; did you mean "{found[0]}"?' if found else ""
 

@@ -40,7 +40,7 @@ def write(folder: Path, batches: list[list[Chunk]], after: LogReader | None = No
     writer, assembler, lines = LogWriter(folder, after), Assembler(), []
     for number, batch in enumerate(batches):
         lines += told(assembler.feed(batch))
-        writer.append(batch, seq_end=assembler.seq, clean=assembler.is_clean, position=str(number))
+        writer.append(*pack(batch), assembler.seq, clean=assembler.is_clean, position=str(number))
     writer.close()
     return lines
 
@@ -180,7 +180,7 @@ async def test_what_follows_a_damaged_record_counts_as_never_written(tmp_path: P
 def test_a_reader_keeps_up_with_a_log_that_grows(tmp_path: Path) -> None:
     writer, reader = LogWriter(tmp_path), LogReader(tmp_path)
     for number in range(5):
-        writer.append([Chunk(OUT, [str(number)])], seq_end=number + 1, clean=True, position=None)
+        writer.append(*pack([Chunk(OUT, [str(number)])]), number + 1, clean=True, position=None)
         reader.refresh()
         assert reader.last.seq_end == number + 1
     writer.close()
