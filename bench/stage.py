@@ -104,7 +104,8 @@ class Stage:
     def workspace_server(self, bridge: Bridge) -> Server:
         """The workspace's own server, kept up by a run that goes on: what a user without configuration has."""
         if bridge.name not in self._servers:
-            keeper = self.start(bridge.argv("run", "--", "echo up; exec sleep 86400"), bridge.environ, bridge.workspace)
+            argv = ["sh", "-c", 'exec "$@" 2>server.log', "sh", *bridge.argv("run", "--", "echo up; exec sleep 86400")]
+            keeper = self.start(argv, bridge.environ, bridge.workspace)  # at its end it says that it cancels
             assert keeper.stdout is not None
             assert keeper.stdout.readline() == b"up\n"
             runtime = Path(bridge.environ["XDG_RUNTIME_DIR"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LINES = 2_000_000
 _SHOWN = 0.01
-_WAITING = ("selectors.py", "concurrent/futures/thread.py", "threading.py", "subprocess.py")
+_WAITING = ("selectors.py", "concurrent/futures/thread.py", "threading.py", "subprocess.py", "editor/life.py")
 
 # Innermost first; the first fragment that a frame's file holds decides.
 _STAGES = {
@@ -45,7 +45,8 @@ _STAGES = {
     "httpx/": "HTTP: httpx, httpcore, anyio, h11, uvicorn",
     "anyio/": "HTTP: httpx, httpcore, anyio, h11, uvicorn",
     "uvicorn/": "HTTP: httpx, httpcore, anyio, h11, uvicorn",
-    "asyncio/": "the event loop",
+    "asyncio/": "the event loop and its sockets",
+    "argparse.py": "read the command line",
 }
 
 
@@ -53,7 +54,7 @@ def profile(stage: Stage, rounds: int) -> Report:
     """Shares of the time in which a process works; waiting is not counted."""
     del rounds
     bridge, server = stage.bridge, stage.workspace_server(stage.bridge)
-    flushing = stage.flushing_server(LINES // 10)
+    flushing = stage.flushing_server(LINES // 2)
     command = f"seq 1 {LINES}"
     environ = {**os.environ, **bridge.environ}
     run = bridge.argv("run", "--", "seq", "1", str(LINES))
@@ -65,7 +66,7 @@ def profile(stage: Stage, rounds: int) -> Report:
         "`run`": _record(scratch, run, environ, bridge.workspace),
         "`run -- true`": _record(scratch, bridge.argv("run", "--", "true"), environ, bridge.workspace),
         "`run`, one chunk an event": _record(scratch, flushed, environ | flushing.environ, bridge.workspace),
-        "the daemon": _record(scratch, reader, environ | path, bridge.workspace, inside="rdev_bridge lsp"),
+        "the daemon": _record(scratch, reader, environ | path, bridge.workspace, of_child=True),
         "the server, to a bridge": _watch(scratch, server.pid, run, environ, bridge.workspace),
         "the server, line by line": _watch(
             scratch,
@@ -82,46 +83,56 @@ def profile(stage: Stage, rounds: int) -> Report:
         body.append([what, ", ".join(parts)])
     return Report(
         "Where the time goes",
-        f"`{command}` (a tenth of it where each event is a chunk), samples of py-spy; waiting is not counted.",
+        f"`{command}` (half of it where each event is a chunk), samples of py-spy; waiting is not counted.",
         rows(["", "shares"], body),
         [],
     )
 
 
 def _record(
-    scratch: Path, argv: list[str], environ: dict[str, str], folder: Path, inside: str | None = None
+    scratch: Path, argv: list[str], environ: dict[str, str], folder: Path, *, of_child: bool = False
 ) -> Counter[str]:
-    """Profile a command from its start. `inside`: count only the child process whose command line holds this."""
+    """Profile a command from its start, or with `of_child` the process that it starts."""
     file = scratch / "samples"
     words = [program("py-spy"), "record", "-r", "500", "-f", "raw", "-o", str(file), "--subprocesses"]
     subprocess.run(
         [*words, "--", *argv], env=environ, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
     )
-    return _stages(file, inside)
+    return _stages(file, of_child=of_child)
 
 
 def _watch(scratch: Path, pid: int, argv: list[str], environ: dict[str, str], folder: Path) -> Counter[str]:
     """Profile a process that runs already, while `argv` does."""
     file = scratch / "samples"
     words = [program("py-spy"), "record", "-r", "500", "-f", "raw", "-o", str(file), "--pid", str(pid)]
-    with subprocess.Popen([*words, "-d", "60"], env=environ, stderr=subprocess.DEVNULL) as spy:
+    with subprocess.Popen(
+        [*words, "-d", "60"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as spy:
         subprocess.run(argv, env=environ, cwd=folder, stdout=subprocess.DEVNULL, check=True)
         spy.send_signal(signal.SIGINT)
-    return _stages(file, None)
+    return _stages(file)
 
 
-def _stages(file: Path, inside: str | None) -> Counter[str]:
+def _stages(file: Path, *, of_child: bool = False) -> Counter[str]:
     counted: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = stack.split(";")
-        waits = any(file in frames[-1] for file in _WAITING)
-        if not waits and (inside is None or inside in frames[0]):
+        processes, frames = _parted(stack.split(";"))
+        waits = bool(frames) and any(file in frames[-1] for file in _WAITING)
+        if not waits and (len(processes) > 1) == of_child:
             counted[_stage_of(frames)] += int(count)
     return counted
 
 
+def _parted(stack: list[str]) -> tuple[list[str], list[str]]:
+    """The processes, each started by the one before it, and the frames of the last of them."""
+    frames = [one for one in stack if not one.startswith("process ")]
+    return stack[: len(stack) - len(frames)], frames
+
+
 def _stage_of(frames: list[str]) -> str:
+    if not frames:
+        return "start and end of Python"
     if any("<frozen importlib" in frame for frame in frames):
         return "imports"
     for frame in reversed(frames):
