@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from operator import eq, lt
+from operator import lt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -148,7 +148,9 @@ def _growing_numbers(ids: Sequence[str]) -> Sequence[int] | None:
     first = _number(ids[0])
     if first is not None:
         counted = range(first, first + len(ids))
-        if all(map(eq, ids, map(str, counted))):  # what most servers do, and half of the time of what follows
+        # What most servers do. JSON's writer spells out a million numbers in 25 ms, where str() and int() need 100; no
+        # id can hold a comma, or there would be more of them.
+        if ",".join(ids) == msgspec.json.encode([*counted])[1:-1].decode():
             return counted
     text = "".join(ids)
     if not (text.isascii() and text.isdigit() and all(ids) and max(map(len, ids)) <= _MOST_DIGITS):
