@@ -55,7 +55,7 @@ class Lease(msgspec.Struct):
     async def take(cls, folder: Path) -> Lease:
         """Announce this bridge. The server may still be about to leave: `find` settles that."""
         path = places.runtime_dir(folder) / "lease"
-        file = await asyncio.to_thread(_open_private, path)
+        file = _open_private(path)
         try:
             await _lock(file, fcntl.LOCK_SH, "the embedded server's lease")
         except BaseException:
@@ -70,7 +70,7 @@ class Lease(msgspec.Struct):
     async def find(self, environ: Mapping[str, str]) -> Address:
         """The address of a server that lives, started now if there is none. Raises RdevError."""
         runtime = places.runtime_dir(self.folder)
-        guard = await asyncio.to_thread(_open_private, runtime / "start-lock")
+        guard = _open_private(runtime / "start-lock")
         try:
             await _lock(guard, fcntl.LOCK_EX, "the embedded server's start")
             address_file = runtime / "address.json"
@@ -135,6 +135,7 @@ def _read(path: Path) -> Address | None:
 
 
 def _open_private(path: Path) -> IO[bytes]:
+    """In no thread: a cancelled caller would leave the file open, and to begin a thread takes longer than this."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
 
 
