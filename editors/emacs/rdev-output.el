@@ -325,7 +325,11 @@ first, in the workspace."
   (when-let* ((data (plist-get params :run))
               (run (gethash (plist-get data :runId) (rdev-client-runs client))))
     (rdev-output--ended client run data)
-    (message "rdev: %s %s" (rdev-run-label data) (rdev-run-describe data))))
+    (message "rdev: %s %s%s" (rdev-run-label data) (rdev-run-describe data)
+             (if (equal "syncConflict" (plist-get data :reason))
+                 (substitute-command-keys
+                  "\nHere: \\[rdev-overwrite-theirs] or \\[rdev-leave-theirs]")
+               ""))))
 
 (defun rdev-output--ended (client run data)
   "Take in that RUN of CLIENT has ended, with DATA."

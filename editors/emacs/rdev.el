@@ -137,6 +137,29 @@ With a prefix argument, ask for ARGUMENTS to add to its command."
                                  :arguments (if run-id (vector run-id) []))))))
 
 ;;;###autoload
+(defun rdev-overwrite-theirs ()
+  "Run again what found changed files on the server; yours replace them."
+  (interactive)
+  (rdev--run-after-conflict "ours"))
+
+;;;###autoload
+(defun rdev-leave-theirs ()
+  "Run again what found changed files on the server; they stay as they are.
+Each stays until you change that file again."
+  (interactive)
+  (rdev--run-after-conflict "theirs"))
+
+(defun rdev--run-after-conflict (choice)
+  "Run the newest task again, with CHOICE where both sides changed a file."
+  (let* ((client (rdev-client-here))
+         (run (rdev-client-last client))
+         (data (and run (rdev-run-data run))))
+    (unless (equal "syncConflict" (plist-get data :reason))
+      (user-error "The newest run found no file that changed on the server too"))
+    (rdev--submit client (plist-get data :task)
+                  (list :task (plist-get data :task) :syncConflict choice))))
+
+;;;###autoload
 (defun rdev-cancel (run-id)
   "End the run RUN-ID and all its processes on the server."
   (interactive (list (rdev--read-run "Cancel" t)))

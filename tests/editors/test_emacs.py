@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.other_folder import other_folder
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -131,6 +132,18 @@ def test_run_again(ert: Callable[[], str]) -> None:
 
 
 @pytest.mark.shows("emacs", "flood")
+def test_a_sync_conflict_is_solved_by_a_command(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ert: Callable[[], str]
+) -> None:
+    with other_folder(tmp_path / "there") as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        (server.root / "util.py").write_text("theirs\n")
+        pushed = '\n[tasks.pushed]\ncommand = "cat util.py"\nsync = "push"\n'
+        (project / "rdev.toml").write_text(f'remote_root = "{server.root}"\n{TASKS}{pushed}')
+        ert()
+
+
 def test_a_flood_is_bounded_and_freezes_nothing(ert: Callable[[], str]) -> None:
     ert()
 

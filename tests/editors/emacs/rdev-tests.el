@@ -131,6 +131,18 @@
                               (derived-mode-p 'rdev-output-mode)))
                           (buffer-list)))))
 
+(ert-deftest rdev-tests-a-sync-conflict-is-solved-by-a-command ()
+  (should-error (rdev-overwrite-theirs) :type 'user-error)
+  (let ((run (rdev-tests-ended (rdev-run "pushed"))))
+    (should (equal "syncConflict" (plist-get run :reason)))
+    (should (string-search "M-x rdev-overwrite-theirs" (rdev-tests-messages))))
+  (rdev-tests-ended (rdev-leave-theirs))
+  (should (string-search "theirs\n" (rdev-tests-text)))
+  (write-region "ours again\n" nil "util.py")
+  (should (equal "syncConflict" (plist-get (rdev-tests-ended (rdev-run "pushed")) :reason)))
+  (rdev-tests-ended (rdev-overwrite-theirs))
+  (should (string-search "ours again\n" (rdev-tests-text))))
+
 (ert-deftest rdev-tests-a-flood-is-bounded-and-freezes-nothing ()
   (let* ((rdev-tests-patience 90)
          (ticks (list (get-internal-run-time)))
