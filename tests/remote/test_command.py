@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from rdev_bridge.remote.items import CommandSpec
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "mksh": ["mksh"]}
@@ -36,6 +38,18 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     script.write_text(f'#!/bin/dash\nexec {" ".join([program, *argv[1:]])} "$@"\n')
     script.chmod(0o755)
     return [str(script)]
+
+
+@pytest.fixture(autouse=True)
+def as_a_server_starts_it() -> Iterator[None]:
+    """No signal ignored; `nohup` and a shell that starts us in the background ignore some for all that we start."""
+    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
+    ours = {signal.SIGPIPE, signal.SIGXFSZ}  # Python's own, and `subprocess` takes them back
+    for number in set(ignored) - ours:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in set(ignored) - ours:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def run(shell: list[str], text: str, tmp_path: Path, *, leader: bool = True) -> subprocess.CompletedProcess[bytes]:
@@ -68,9 +82,9 @@ def test_exit_codes(shell: list[str], tmp_path: Path, code: int) -> None:
     assert run(shell, cancellable_text(CommandSpec(f"exit {code}"), TOKEN), tmp_path).returncode == code
 
 
-@pytest.mark.parametrize(("signal", "code"), [("INT", 130), ("TERM", 143), ("KILL", 137), ("HUP", 129), ("PIPE", 141)])
-def test_a_signal_of_its_own(shell: list[str], tmp_path: Path, signal: str, code: int) -> None:
-    done = run(shell, cancellable_text(CommandSpec(f"kill -{signal} $$; sleep 5"), TOKEN), tmp_path)
+@pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143), ("KILL", 137), ("HUP", 129), ("PIPE", 141)])
+def test_a_signal_of_its_own(shell: list[str], tmp_path: Path, name: str, code: int) -> None:
+    done = run(shell, cancellable_text(CommandSpec(f"kill -{name} $$; sleep 5"), TOKEN), tmp_path)
     assert (done.stdout, done.stderr, done.returncode) == (b"", b"", code)
     assert not list(tmp_path.glob("rdev-*"))
 
