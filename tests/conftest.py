@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,12 @@ FIGURES = "reliability"
 # A busy machine is slow now and then; a time limit for an example would measure only that. Hangs meet pytest-timeout.
 settings.register_profile("rdev-bridge", deadline=None)
 settings.load_profile("rdev-bridge")
+
+
+# What starts the tests with `nohup` or in the background has signals ignored, for all that the tests start too.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdev_bridge.cli.terminal import say
 from rdev_bridge.model import Outcome
+from rdev_bridge.signals import exit_code_for, heeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.runner import Runner
 
 EXIT_TIMED_OUT, EXIT_FAILED, EXIT_GONE = 124, 125, 141
-_SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 class Foreground:
@@ -56,23 +56,19 @@ class Foreground:
             runner.detach(run_id)
         if self._exit_code is not None:
             self._cancel()
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._signalled, number)
         waiting = asyncio.ensure_future(runner.wait(run_id))
         try:
-            both: set[asyncio.Future[Any]] = {waiting, self._leaving}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                return self._leaving.result()
-            return self._code_of(waiting.result(), runner)
+            with heeded(self._signalled):
+                both: set[asyncio.Future[Any]] = {waiting, self._leaving}
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    return self._leaving.result()
+                return self._code_of(waiting.result(), runner)
         finally:
             waiting.cancel()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
 
     def _signalled(self, number: signal.Signals) -> None:
-        code = _SIGNALS[number]
+        code = exit_code_for(number)
         if self._lets_go:
             if not self._leaving.done():
                 self._leaving.set_result(code)
@@ -122,6 +118,6 @@ def exit_code_of(run: Run) -> int:
         case Outcome.TIMED_OUT:
             return EXIT_TIMED_OUT
         case Outcome.CANCELLED:
-            return _SIGNALS[signal.SIGINT]
+            return exit_code_for(signal.SIGINT)
         case _:
             return EXIT_FAILED

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from rdev_bridge.cli.keys import Keys
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import ConflictPolicy
+from rdev_bridge.signals import exit_code_for, heeded
 
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
     from rdev_bridge.model import Run, RunRequest
     from rdev_bridge.watch.watcher import WatchNotice, WorkspaceWatcher
 
-_EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 _EXIT_GONE = 141  # what a shell shows for SIGPIPE
 _REDRAW_S = 1.0
 
@@ -75,12 +75,10 @@ class WatchSession:
     async def run(self) -> int:
         """Watch until the user leaves; returns the exit code. Every run is over by then."""
         loop = asyncio.get_running_loop()
-        for number in _EXIT_CODES:
-            loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGWINCH, self._face.redraw)
         ticking = asyncio.create_task(self._tick())
         try:
-            with self._keys:
+            with heeded(self._signalled), self._keys:
                 async with self._watcher:
                     self._runner.submit(self.request)
                     code = await self._leaving
@@ -90,8 +88,7 @@ class WatchSession:
         finally:
             ticking.cancel()
             self._face.close()
-            for number in (*_EXIT_CODES, signal.SIGWINCH):
-                loop.remove_signal_handler(number)
+            loop.remove_signal_handler(signal.SIGWINCH)
 
     def _key(self, key: str) -> None:
         match key:
@@ -116,7 +113,7 @@ class WatchSession:
             self._face.say(str(error))
 
     def _signalled(self, number: signal.Signals) -> None:
-        code = _EXIT_CODES[number]
+        code = exit_code_for(number)
         if self._leaving.done():  # asked twice: at once, but never without giving the terminal back
             self._keys.give_back()
             self._face.close()

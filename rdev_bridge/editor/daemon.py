@@ -17,6 +17,7 @@ from rdev_bridge.editor.features.code_action import FIX_KIND, TASK_KIND
 from rdev_bridge.editor.features.execute_command import COMMANDS
 from rdev_bridge.editor.frames import BadFrame, FrameDecoder
 from rdev_bridge.editor.peer import Method, Peer, Phase, rpc_error
+from rdev_bridge.signals import exit_code_for, heeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,17 +65,16 @@ class Daemon:
 
     async def run(self) -> int:
         """Serve until the editor goes in one of its ways."""
-        for number in life.ENDING_SIGNALS:
-            self._loop.add_signal_handler(number, self._leave, life.exit_code_for(number))
-        life.watch_reader_of(self._outbound, self._gone_in_thread)
-        self._writer.start()
-        self._reader.start()
-        code = await self._left
-        self._writer.abandon()
-        if self._app is not None:
-            await asyncio.wait([self._app], timeout=_CLOSE_S)
-        self._writer.drain(_DRAIN_S)
-        return code
+        with heeded(lambda number: self._leave(exit_code_for(number))):
+            life.watch_reader_of(self._outbound, self._gone_in_thread)
+            self._writer.start()
+            self._reader.start()
+            code = await self._left
+            self._writer.abandon()
+            if self._app is not None:
+                await asyncio.wait([self._app], timeout=_CLOSE_S)
+            self._writer.drain(_DRAIN_S)
+            return code
 
     # ── what arrives, in its order ──
 

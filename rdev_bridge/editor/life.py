@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
 
 EXIT_GONE = 1
 _POLL_S = 0.5
-
-
-def exit_code_for(signal_number: int) -> int:
-    """What a shell says of a process that a signal ended."""
-    return 128 + signal_number
 
 
 def watch_process(pid: int, gone: Callable[[], None]) -> None:
@@ -82,6 +76,3 @@ def _wait_for_hangup(fd: int, gone: Callable[[], None]) -> None:
     for _, events in poller.poll():
         if events & (select.POLLERR | select.POLLHUP):
             gone()
-
-
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

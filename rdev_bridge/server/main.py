@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import resource
-import signal
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from rdev_bridge.server.lease import Lease
 from rdev_bridge.server.limits import Limits
 from rdev_bridge.server.security import Gate, Tickets
 from rdev_bridge.server.store import own_store, remove_address, write_address
+from rdev_bridge.signals import heeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +97,7 @@ async def _serve(
 
     server = http_server(app.asgi(), limits, announce)
     told_to_leave = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_leave.set)
+    alive.enter_context(heeded(lambda _: told_to_leave.set()))
     serving = asyncio.create_task(server.serve([listener]))
     orphans = asyncio.create_task(commands.end_orphans())
     sweeping = asyncio.create_task(commands.keep_swept(_SWEEP_S))

@@ -135,6 +135,26 @@ def test_a_signal_kills_the_whole_remote_tree_first(bridge: Bridge, number: sign
     assert bridge.runs()[0]["outcome"] == "cancelled"
 
 
+def test_under_nohup_a_hang_up_ends_nothing(bridge: Bridge) -> None:
+    command = "echo ready; read line < go; kill -HUP $$; sleep 60"
+    os.mkfifo(bridge.folder / "go")
+    words = [sys.executable, "-P", "-m", "rdev_bridge", "run", "--", command]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *words],
+        cwd=bridge.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        (bridge.folder / "go").write_text("on\n")
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (129, b""), "the command's own signal, which it does not ignore"
+
+
 def in_a_terminal(bridge: Bridge, *words: str) -> pexpect.spawn[bytes]:
     argv = ["-P", "-m", "rdev_bridge", "run", *words]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}

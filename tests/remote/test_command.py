@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from rdev_bridge.remote.items import CommandSpec
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "mksh": ["mksh"]}
@@ -38,18 +36,6 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     script.write_text(f'#!/bin/dash\nexec {" ".join([program, *argv[1:]])} "$@"\n')
     script.chmod(0o755)
     return [str(script)]
-
-
-@pytest.fixture(autouse=True)
-def as_a_server_starts_it() -> Iterator[None]:
-    """No signal ignored; `nohup` and a shell that starts us in the background ignore some for all that we start."""
-    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
-    ours = {signal.SIGPIPE, signal.SIGXFSZ}  # Python's own, and `subprocess` takes them back
-    for number in set(ignored) - ours:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number in set(ignored) - ours:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def run(shell: list[str], text: str, tmp_path: Path, *, leader: bool = True) -> subprocess.CompletedProcess[bytes]:

@@ -131,6 +131,17 @@ def test_a_server_told_to_end_ends_its_commands(root: Path, state: Path, number:
         assert parse(server.read(stream_id))[-1].data["exit_code"] == 143
 
 
+def test_under_nohup_a_hang_up_ends_only_who_does_not_ignore_it(root: Path, state: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = Served(root, state)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    server.process.send_signal(signal.SIGHUP)
+    assert server.run("kill -HUP $$; sleep 600")[-1].data["exit_code"] == 129
+    assert server.close() == 0
+
+
 def test_both_ways_to_find_processes_agree(shared: Served) -> None:
     stream_id = shared.start("setsid sleep 600 & echo $!; sleep 600 & echo $!; echo $$; wait")
     with shared.open(stream_id) as answer:
