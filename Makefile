@@ -9,7 +9,7 @@ full: ## what CI runs
 bench: ## side by side with the peers, as ratios; make bench TABLES="stream true" ROUNDS=3; see docs/performance.md
 	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),4)
 
-bench-doc: ## the same, and its tables into docs/performance.md: make bench-doc BEFORE=8efa269 (fifteen minutes on a quiet machine)
+bench-doc: ## the same, and its tables into docs/performance.md: make bench-doc BEFORE=8efa269 (eight minutes on a quiet machine)
 	.venv/bin/python -m bench $(TABLES) --rounds $(or $(ROUNDS),4) --write $(if $(BEFORE),--before $(BEFORE))
 
 MINUTES ?= 5
