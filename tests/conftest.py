@@ -22,10 +22,9 @@ settings.register_profile("rdev-bridge", deadline=None)
 settings.load_profile("rdev-bridge")
 
 
-# What starts the tests with `nohup` or in the background has signals ignored, for all that the tests start too.
-for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-    if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+# `nohup` has SIGHUP ignored, for all that the tests start too.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
