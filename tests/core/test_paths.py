@@ -14,7 +14,7 @@ HOME = Path("/home/me/app")
 SAME = PathMap(HOME)
 REMOTE = PathMap(HOME, "/workspace")
 PAIRS = PathMap.of(HOME, "/workspace", [("/opt/gen/src", "generated"), ("/opt/gen", "vendor"), ("vendored", "lib/v")])
-WINDOWS = PathMap(HOME, "C:\\Work\\App")
+WINDOWS = PathMap(HOME, "C:\\Code\\App")
 SHARE = PathMap(HOME, "\\\\Build\\share\\app")
 
 
@@ -52,14 +52,14 @@ SHARE = PathMap(HOME, "\\\\Build\\share\\app")
         (PAIRS, "/opt/a.py", None, None),
         (PAIRS, "vendored/a.py", None, "lib/v/a.py"),
         (PAIRS, "a.py", "/opt/gen/src/deep", "generated/deep/a.py"),
-        (WINDOWS, "C:\\Work\\App\\src\\a.cs", None, "src/a.cs"),
-        (WINDOWS, "c:/work/app/src/A.cs", None, "src/A.cs"),
+        (WINDOWS, "C:\\Code\\App\\src\\a.cs", None, "src/a.cs"),
+        (WINDOWS, "c:/code/app/src/A.cs", None, "src/A.cs"),
         (WINDOWS, "src\\a.cs", None, "src/a.cs"),
         (WINDOWS, "src/a.cs", None, "src/a.cs"),
         (WINDOWS, "..\\a.cs", "src", "a.cs"),
-        (WINDOWS, "\\Work\\App\\a.cs", None, "a.cs"),
-        (WINDOWS, "D:\\Work\\App\\a.cs", None, None),
-        (WINDOWS, "file:///C:/Work/App/a%20b.cs", None, "a b.cs"),
+        (WINDOWS, "\\Code\\App\\a.cs", None, "a.cs"),
+        (WINDOWS, "D:\\Code\\App\\a.cs", None, None),
+        (WINDOWS, "file:///C:/Code/App/a%20b.cs", None, "a b.cs"),
         (SHARE, "\\\\BUILD\\share\\APP\\a.cs", None, "a.cs"),
         (SHARE, "\\\\other\\share\\app\\a.cs", None, None),
     ],
@@ -79,7 +79,7 @@ def test_a_remote_path_names_a_local_file(paths: PathMap, remote: str, cwd: str 
         (PAIRS, "generated/a.py", "/opt/gen/src/a.py"),
         (PAIRS, "generated2/a.py", "/workspace/generated2/a.py"),
         (PAIRS, "lib/v/a.py", "/workspace/vendored/a.py"),
-        (WINDOWS, "src/a.cs", "c:\\Work\\App\\src\\a.cs"),
+        (WINDOWS, "src/a.cs", "c:\\Code\\App\\src\\a.cs"),
         (SHARE, "a.cs", "\\\\build\\share\\app\\a.cs"),
     ],
 )
@@ -97,7 +97,7 @@ def test_the_working_directory_of_a_task() -> None:
     assert REMOTE.remote_cwd() == "/workspace"
     assert REMOTE.remote_cwd("backend/") == "/workspace/backend"
     assert REMOTE.remote_cwd("/srv") == "/srv"
-    assert WINDOWS.remote_cwd("src") == "c:\\Work\\App\\src"
+    assert WINDOWS.remote_cwd("src") == "c:\\Code\\App\\src"
 
 
 @given(st.text(), st.none() | st.text(), st.sampled_from([SAME, REMOTE, PAIRS, WINDOWS, SHARE]))
