@@ -114,7 +114,7 @@ def exit_code_of(run: Run) -> int:
     match run.outcome:
         case Outcome.SUCCEEDED | Outcome.FAILED if run.exit_code is not None:
             code = run.exit_code
-            return code if 0 <= code <= 255 else 255 if code > 255 else min(128 - code, 255)
+            return code if 0 <= code <= 255 else 255 if code > 255 else min(exit_code_for(-code), 255)
         case Outcome.TIMED_OUT:
             return EXIT_TIMED_OUT
         case Outcome.CANCELLED:

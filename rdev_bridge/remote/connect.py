@@ -7,8 +7,9 @@ import os
 import random
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
 from rdev_bridge.errors import RdevError
@@ -278,8 +279,7 @@ class Connector:
         self._api = Api(client, origin, self.target.project, self.jitter)
 
 
-@dataclass(frozen=True, slots=True)
-class ToldShell:
+class ToldShell(msgspec.Struct, frozen=True):
     """What a barrier needs of a connection, and `pause`, which says to somebody that the server is waited for."""
 
     connector: Connector

@@ -134,7 +134,7 @@ class RunFolder:
         return run if stored.state is RunState.FINISHED else replace(run, lines=lines_so_far(self.path))
 
     def mark(self) -> DeliveredMark:
-        """What a reader of this run has; the caller closes it."""
+        """What a reader of this run has. Its memory goes with the last reference, or with `close`."""
         return DeliveredMark(self.path / _MARK_NAME)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rdev_bridge.server.encode import Splitter, Text, encode_last, encode_lines
 from rdev_bridge.server.tree import Tree, end, marks
+from rdev_bridge.signals import exit_code_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -185,7 +186,8 @@ class Command:
         for pipe in self._pipes:
             pipe.stop_listening()
             await pipe.closed
-        await self._store_end({"exit_code": status if status >= 0 else 128 - status, "duration_ms": duration_ms})
+        exit_code = status if status >= 0 else exit_code_for(-status)
+        await self._store_end({"exit_code": exit_code, "duration_ms": duration_ms})
         self.journal.finish()
         on_done(self)
         self.done.set()

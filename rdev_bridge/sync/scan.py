@@ -185,6 +185,7 @@ class _Walk:
                     info = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
+                # As `_is_as_seen`, whose call would be half a millisecond of 15 for 5 000 files.
                 if (
                     known[1] == info.st_ctime_ns
                     and known[0] == info.st_mtime_ns
