@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from rdev_bridge.cli import options
+from rdev_bridge.core.shelltext import quoted
 from rdev_bridge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def request_of(args: argparse.Namespace, folder: Path, here: Path, app: App, *, 
             raise error
         task = options.task_of(words[0], app.tasks(), folder)
         return replace(request, task=task, arguments=tuple(words[1:]))
-    command = words[1] if len(words) == 2 else shlex.join(words[1:])
+    command = words[1] if len(words) == 2 else " ".join(map(quoted, words[1:]))
     if not command.strip():
         raise UsageError(f"nothing to run after --; try: rdev-bridge {verb} -- COMMAND")
     below = here.relative_to(folder).as_posix()

@@ -7,6 +7,7 @@ a whole parser could tell, it says `UNCLEAR` from there on: nobody should put a 
 from __future__ import annotations
 
 import re
+import shlex
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,23 @@ class _Level(Enum):
     ARITHMETIC = auto()
     BRACE = auto()
     QUOTED_BRACE = auto()
+
+
+# Bytes of a name that are no UTF-8, as Python holds them (PEP 383). In text sent as JSON only `printf` can say them.
+_ODD_BYTES = re.compile("([\udc80-\udcff]+)")
+
+
+def quoted(text: str) -> str:
+    """One word that the shell reads as exactly `text`, whatever bytes a file's name holds."""
+    if not _ODD_BYTES.search(text):
+        return shlex.quote(text)
+    parts = _ODD_BYTES.split(text)  # odd ones are the bytes; none is a newline, which `$(…)` would drop
+    return "".join(_printed(part) if n % 2 else shlex.quote(part) for n, part in enumerate(parts) if part)
+
+
+def _printed(odd: str) -> str:
+    octal = "".join(f"\\{byte:03o}" for byte in odd.encode("utf-8", "surrogateescape"))
+    return f"\"$(printf '{octal}')\""
 
 
 def places_of(text: str, positions: Sequence[int]) -> list[Place]:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """`text` with every character that does not print (controls, bidi marks, odd blanks) escaped; tabs stay."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    """`text` with every character that does not print (controls, bidi marks, odd blanks) escaped; tabs stay.
+
+    A byte of a file's name that is no UTF-8 (PEP 383) is shown as that byte.
+    """
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in text)
 
 
 def one_line(text: str) -> str:
     """The same as a single line, for a message of ours that quotes a stranger."""
     return visible(" ".join(text.split()))
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()

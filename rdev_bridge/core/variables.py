@@ -11,11 +11,10 @@ the text of an inner `sh -c "…"`), the task is refused with what to write inst
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from rdev_bridge.core.shelltext import Place, places_of
+from rdev_bridge.core.shelltext import Place, places_of, quoted
 from rdev_bridge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def expand(text: str, variables: Mapping[str, Value]) -> str:
             raise UsageError(f"{variable} cannot stand {_INSTEAD[place].replace('{variable}', variable)}")
         else:
             value = _value(match[2], variables)
-            words = " ".join(map(shlex.quote, (value,) if isinstance(value, str) else value))
+            words = " ".join(map(quoted, (value,) if isinstance(value, str) else value))
             quote = {Place.SINGLE: "'", Place.DOUBLE: '"'}.get(place, "")
             pieces.append(f"{quote}{words}{quote}")
     return "".join([*pieces, text[at:]])

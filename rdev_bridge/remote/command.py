@@ -12,6 +12,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shelltext import quoted
 from rdev_bridge.errors import RdevError
 
 if TYPE_CHECKING:
@@ -178,10 +179,10 @@ def cancel_script(token: str, grace_s: float) -> str:
 def _body(spec: CommandSpec) -> str:
     lines = [f"export {_assignment(name, value)}" for name, value in spec.env.items()]
     if spec.cwd is not None:
-        folder = _sendable(spec.cwd)
-        quoted = shlex.quote(folder if folder.startswith("/") else f"./{folder}")  # "./" keeps CDPATH and "-" out
-        complaint = shlex.quote(f"rdev-bridge: there is no folder {folder} on the server, or it cannot be entered")
-        lines.append(f"cd {quoted} 2>/dev/null || {{ printf '%s\\n' {complaint} >&2; exit {EXIT_NO_FOLDER}; }}")
+        folder = _without_nul(spec.cwd)
+        place = quoted(folder if folder.startswith("/") else f"./{folder}")  # "./" keeps CDPATH and "-" out
+        complaint = quoted(f"rdev-bridge: there is no folder {folder} on the server, or it cannot be entered")
+        lines.append(f"cd {place} 2>/dev/null || {{ printf '%s\\n' {complaint} >&2; exit {EXIT_NO_FOLDER}; }}")
     lines.append(f'exec "$s" -c {shlex.quote(_sendable(spec.command))} </dev/null')
     return "\n".join(lines)
 
@@ -189,12 +190,17 @@ def _body(spec: CommandSpec) -> str:
 def _assignment(name: str, value: str) -> str:
     if not _NAME.match(name):
         raise RdevError(f"{name!r} is no name for an environment variable", reason="badEnvironment")
-    return f"{name}={shlex.quote(_sendable(value))}"
+    return f"{name}={quoted(_without_nul(value))}"
 
 
-def _sendable(text: str) -> str:
+def _without_nul(text: str) -> str:
     if "\0" in text:
         raise RdevError("a command, its folder and its environment cannot hold a NUL character", reason="badCommand")
+    return text
+
+
+def _sendable(command: str) -> str:
+    text = _without_nul(command)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import shlex
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shelltext import quoted
 from rdev_bridge.core.variables import expand, fill, variables_of
+from rdev_bridge.errors import UsageError
 from rdev_bridge.model import SyncPush
 from rdev_bridge.remote.items import CommandSpec
 
@@ -19,9 +20,20 @@ def spec_of(request: RunRequest, target: Target, paths: PathMap) -> CommandSpec:
     """How to start it: a task's variables filled in, and the arguments quoted after its command.
 
     A free command is left as it is. Raises UsageError for a variable that has no value here, or that cannot stand
-    where it does.
+    where it does, and for a command that is no text.
     """
-    arguments = "".join(f" {shlex.quote(argument)}" for argument in request.arguments)
+    spec = _spec_of(request, target, paths)
+    try:
+        spec.command.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the command holds bytes that are no UTF-8, and is sent as JSON; give such a name as a word of its own"
+        ) from None
+    return spec
+
+
+def _spec_of(request: RunRequest, target: Target, paths: PathMap) -> CommandSpec:
+    arguments = "".join(f" {quoted(argument)}" for argument in request.arguments)
     task = request.task
     if task is None:
         return CommandSpec((request.command or "") + arguments, request.cwd, dict(request.env))

@@ -11,6 +11,7 @@ import msgspec
 
 from rdev_bridge.core.graph import find_cycle, show_path
 from rdev_bridge.core.paths import PathPair
+from rdev_bridge.errors import SettingsError
 from rdev_bridge.model import Task
 from rdev_bridge.settings import values
 from rdev_bridge.settings.schema import PATHS, TASK, WORKSPACE, check
@@ -19,7 +20,6 @@ from rdev_bridge.settings.source import Source
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rdev_bridge.errors import SettingsError
     from rdev_bridge.settings.locate import KeyPath
 
 FILE_NAME = "rdev.toml"
@@ -78,6 +78,10 @@ def _holds_settings(folder: Path, start: Path) -> bool:
 def load_workspace(folder: Path) -> Workspace:
     """Read `folder`'s `rdev.toml`. Raises SettingsError."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - see find_root
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise SettingsError("the path of this folder is no UTF-8; give the folder another name", path=folder) from None
     return workspace_from(folder, Source.read(folder / FILE_NAME))
 
 

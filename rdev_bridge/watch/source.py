@@ -87,6 +87,7 @@ class ChangeSource:
     def _run(self) -> None:
         try:
             os.listdir(self._root)  # noqa: PTH208 - raises what is wrong with the folder
+            self._from_s = time.time()
             self._tree = Tree(self._root, self._rules)
             self._notify = self._open()
         except Exception as error:
@@ -104,14 +105,14 @@ class ChangeSource:
         except RuntimeError:  # it chokes on names that are not UTF-8, and stays so: start over and look for ourselves
             self._notify.close()
             self._notify = self._open()
-            self._report(self._tree.walk(self._root, began_s - _CLOCK_SLACK_S))
+            self._report(self._tree.walk(self._root, self._since_s(began_s)))
             return
         if isinstance(events, set):
             self._take_in(self._tree.digest(events))
 
     def _take_in(self, digest: Digest) -> None:
         """Report a digest; where folders came or went, watch the new set."""
-        changes, since_s = digest.changes, time.time() - _CLOCK_SLACK_S
+        changes, since_s = digest.changes, self._since_s(time.time())
         if digest.rules_changed:
             self._rules.reload()
             self._tree.refresh()
@@ -143,6 +144,10 @@ class ChangeSource:
         notify.close()
         if isinstance(late, set):
             self._take_in(self._tree.digest(late))
+
+    def _since_s(self, moment_s: float) -> float:
+        """What to hold for changed since then; what was there before the watch began is no change."""
+        return max(moment_s - _CLOCK_SLACK_S, self._from_s)
 
     def _report(self, changes: list[RawChange]) -> None:
         if changes:

@@ -84,6 +84,15 @@ def test_one_word_is_a_shell_line_and_several_are_an_argv(bridge: Bridge) -> Non
     assert bridge.call("run", "--", "printf", "%s|", "a b", "$HOME", "'", "--output").stdout == b"a b|$HOME|'|--output|"
 
 
+def test_bytes_that_are_no_utf8_reach_the_command(bridge: Bridge) -> None:
+    odd = os.fsdecode(b"a\xff b")
+    done = bridge.call("run", "--env", f"E={odd}", "--", "sh", "-c", 'printf %s "$1$E" | od -An -tx1', "sh", odd)
+    assert done.stdout.split() == b"61 ff 20 62 61 ff 20 62".split()
+    refused = bridge.call("run", "--", f"echo {odd}")
+    assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
+    assert b"no UTF-8" in refused.stderr
+
+
 def test_cwd_and_env(bridge: Bridge) -> None:
     (bridge.folder / "sub dir").mkdir()
     done = bridge.run('basename "$PWD"; echo "$A|$B"', "--cwd", "sub dir", "--env", "A=x y", "--env", "B=$HOME'\"")

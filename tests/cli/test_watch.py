@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -182,6 +183,21 @@ def test_plain_lines_without_a_terminal(work: Path, piped: Callable[..., subproc
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert "\x1b" not in process.stdout.read() + process.stderr.read()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take UTF-8 alone")
+def test_a_name_that_is_no_utf8(work: Path, piped: Callable[..., subprocess.Popen[str]]) -> None:
+    (work / "rdev.toml").write_text("[tasks.t]\ncommand = \"printf '<%s>' ${changedFiles}; echo\"\nwatch = ['*.txt']\n")
+    process = piped("t")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "<>\n"
+    assert any("waits for changes" in line for line in iter(process.stderr.readline, ""))
+    (work / os.fsdecode(b"\xff.txt")).write_text("x")
+    assert process.stdout.readline() == f"<{work}/\ufffd.txt>\n"  # as far as a stream of JSON can say it
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert "t runs: \\xff.txt changed" in process.stderr.read()
 
 
 def test_jsonl_is_one_object_a_line_and_nothing_else(work: Path, piped: Callable[..., subprocess.Popen[str]]) -> None:

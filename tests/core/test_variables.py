@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def test_each_place_gives_exactly_the_value(shell: str, command: str, expected: 
     expected = [value if word == ODD else word for word in expected]
     text = expand(command, {"file": value, "changedFiles": ("one", "t w o", "$3")})
     assert words_seen(text, shell) == expected
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "mksh"])
+@pytest.mark.parametrize("command", ["show ${changedFiles}", 'show "${changedFiles}"', "show '${changedFiles}'"])
+def test_names_that_are_no_utf8_are_said_in_text_that_is(shell: str, command: str) -> None:
+    names = tuple(map(os.fsdecode, (b"\xff", b"a b\xfe\xffc'\xe9", b"\xc3\n\xa9\n", "é%s\\".encode() + b"\x80")))
+    text = expand(command, {"changedFiles": names})
+    text.encode()
+    assert words_seen(text, shell) == list(names)
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,11 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "rdev.toml").write_bytes(b"#" * 1024 * 1024 + b"#")
     with pytest.raises(SettingsError, match="larger than 1 MiB"):
         load_workspace(tmp_path)
+
+
+def test_a_folder_whose_path_is_no_utf8_is_told() -> None:
+    with pytest.raises(SettingsError, match="another name"):
+        load_workspace(Path(os.fsdecode(b"/nowhere/\xff")))
 
 
 def test_the_root_is_the_nearest_folder_upward(tmp_path: Path) -> None:
