@@ -80,7 +80,7 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
     if state.running_since_s is not None:
         took = seconds(now_s - state.running_since_s)
         doing = "cancelling" if state.cancelling else "running"
-        then = "changed since, runs again" if state.queued else ""
+        then = "runs again after that" if state.queued else ""
         parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
         return "●", "33", "; ".join(part for part in parts if part) + last, KEYS_RUNNING
     if state.paused:
@@ -112,6 +112,7 @@ class StatusLine:
         self._shown = ""
         self._torn = False
         self._colours = colourful(stream)
+        self._plain = "\x1b[0m" if self._colours else ""  # output may have left a colour on
 
     def show(self, state: WatchState) -> None:
         """Draw the line as it is now, unless the cursor stands in the middle of somebody's line."""
@@ -123,7 +124,7 @@ class StatusLine:
             mark = f"\x1b[{colour}m{mark}\x1b[0m"
         line = f" {mark} {words}"
         if line != self._shown:
-            self._write(f"{_ERASE}{line}\r")
+            self._write(f"{self._plain}{_ERASE}{line}\r")
             self._shown = line
 
     def hide(self) -> None:
@@ -140,7 +141,7 @@ class StatusLine:
         """A lasting line of our own, above the status."""
         self.hide()
         self.settle()
-        self._write(wrapped(text, columns()) + "\n")
+        self._write(f"{self._plain}{wrapped(text, columns())}\n")
 
     def clear(self) -> None:
         """Empty the screen and what can be scrolled back to."""

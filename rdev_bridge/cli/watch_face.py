@@ -74,7 +74,7 @@ class WatchFace:
     def say(self, text: str) -> None:
         """A line of our own that stays; what it quotes (names of files, words of a server) steers no terminal."""
         if self._line is not None:
-            self._line.say(one_line(text))
+            self._line.say(f"── {one_line(text)}")
             self.draw()
         else:
             say(text)
@@ -104,8 +104,7 @@ class WatchFace:
         await self._printer.run_started(run, trigger)
         if run.parent_run_id is not None:
             if self._form != "jsonl":
-                mark = "── " if self._line else ""
-                self.say(f"{mark}{time.strftime('%H:%M:%S')} {run.task} runs, for {self._name}")
+                self.say(f"{time.strftime('%H:%M:%S')} {run.task} runs, for {self._name}")
             return
         self._unfinished[run.run_id] = True
         self.state.running_since_s, self.state.why = time.monotonic(), self._why(trigger)
@@ -114,8 +113,7 @@ class WatchFace:
         if self._form != "jsonl":
             if self._line is not None and self._clear:
                 self._line.clear()
-            mark = "── " if self._line else ""
-            self.say(f"{mark}{time.strftime('%H:%M:%S')} {self._name} runs{why}")
+            self.say(f"{time.strftime('%H:%M:%S')} {self._name} runs{why}")
         self._update()
 
     async def output(self, run: Run, batch: OutputBatch) -> None:

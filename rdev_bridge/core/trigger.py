@@ -210,13 +210,13 @@ class Triggers:
             done = next((key for key, old in self._spans.items() if old.ended_s != float("inf")), None)
             self._spans.pop(done or run_id)
 
-    def run_ended(self, run_id: str, now_s: float, *, superseded: bool) -> None:
-        """The run is over. One that a newer run cut off leaves its files to that one."""
+    def run_ended(self, run_id: str, now_s: float, *, unserved: bool) -> None:
+        """The run is over. One that never came to its command, or was cut off by a newer run, leaves it its files."""
         span = self._spans.get(run_id)
         if span is None:
             return
         span.ended_s = now_s
-        if superseded:
+        if unserved:
             task = self._tasks[span.task]
             task.unstarted = dict.fromkeys((*span.files, *task.unstarted))
 

@@ -213,7 +213,8 @@ def _fitting(text: str) -> str:
     if size > MAX_TEXT_BYTES:
         raise RdevError(
             f"the command is {size} bytes long for the server's shell, which takes {MAX_TEXT_BYTES}; "
-            f"put it into a script file and run that",
+            "put it into a script file and run that; if ${changedFiles} is what is long, run the task yourself once, "
+            "which leaves that empty",
             reason="commandTooLong",
         )
     return text

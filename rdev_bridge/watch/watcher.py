@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _GIT_PATIENCE_S = 30.0
 _GIT_LOOK_S = 0.05
 _NAME_CHARS = 40
+_UNSERVED = (Outcome.SUPERSEDED, Outcome.ERROR)
 
 
 class NoticeKind(StrEnum):
@@ -181,7 +182,7 @@ class WorkspaceWatcher:
 
     async def run_finished(self, run: Run) -> None:
         """A run ended."""
-        self._triggers.run_ended(run.run_id, self._loop.time(), superseded=run.outcome is Outcome.SUPERSEDED)
+        self._triggers.run_ended(run.run_id, self._loop.time(), unserved=run.outcome in _UNSERVED)
         self._ours.pop(run.run_id, None)
 
     async def connection_changed(self, connection: object) -> None:

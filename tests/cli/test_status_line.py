@@ -39,7 +39,7 @@ def test_a_result_in_words(run: Run, words: str) -> None:
         (WatchState("t"), "·", "t waits for changes"),
         (WatchState("t", running_since_s=88.0), "●", "running t, 12 s"),
         (WatchState("t", running_since_s=88.0, queued=True, why="a.py changed"), "●",
-         "running t, 12 s; a.py changed; changed since, runs again"),
+         "running t, 12 s; a.py changed; runs again after that"),
         (WatchState("t", running_since_s=88.0, syncing="bringing 2 files"), "●", "running t, 12 s; bringing 2 files"),
         (WatchState("t", last=replace(ended(Outcome.ERROR), reason="syncConflict")), "!", "o overwrite theirs"),
         (WatchState("t", running_since_s=88.0, cancelling=True), "●", "cancelling t, 12 s"),
@@ -88,6 +88,7 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "")
     assert "\x1b[33m" in drawn(Terminal())
+    assert drawn(Terminal()).startswith("\x1b[0m"), "a colour that the output left on stays with it"
     assert "\x1b[33m" not in drawn(io.StringIO())
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[33m" not in drawn(Terminal())

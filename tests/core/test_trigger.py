@@ -109,7 +109,7 @@ def test_what_a_run_makes_does_not_start_it_again() -> None:
     triggers.run_started("r1", "t", 1.0)
     assert judge(triggers, change(A, 1.5, made=True)) is MADE
     assert judge(triggers, change(A, 1.6)) is MADE
-    triggers.run_ended("r1", 2.0, superseded=False)
+    triggers.run_ended("r1", 2.0, unserved=False)
     assert triggers.due_s is None
     assert judge(triggers, change(A, 3.0)) is COUNTS, "the user edits the product"
     triggers.run_started("r2", "t", 4.0)
@@ -120,10 +120,10 @@ def test_a_task_that_formats_its_own_source_runs_once_more_and_is_quiet() -> Non
     triggers = Triggers()
     triggers.run_started("r1", "t", 1.0)
     assert judge(triggers, change(A, 1.5)) is COUNTS
-    triggers.run_ended("r1", 2.0, superseded=False)
+    triggers.run_ended("r1", 2.0, unserved=False)
     triggers.run_started("r2", "t", 2.1)
     assert judge(triggers, change(A, 2.5)) is LOOP
-    triggers.run_ended("r2", 3.0, superseded=False)
+    triggers.run_ended("r2", 3.0, unserved=False)
     assert judge(triggers, change(A, 2.9)) is LOOP, "seen after the end, written before it"
     assert judge(triggers, change(A, 3.1)) is COUNTS
 
@@ -133,7 +133,7 @@ def test_an_edit_during_a_run_counts() -> None:
     triggers.run_started("r1", "t", 1.0)
     assert judge(triggers, change(A, 1.5)) is COUNTS
     assert judge(triggers, change(B, 1.6, made=True, by_user=True)) is COUNTS
-    triggers.run_ended("r1", 2.0, superseded=False)
+    triggers.run_ended("r1", 2.0, unserved=False)
     triggers.run_started("r2", "t", 2.1)
     assert judge(triggers, change(A, 2.5, by_user=True)) is COUNTS
 
@@ -142,10 +142,10 @@ def test_a_file_is_given_back_when_a_run_started_by_its_edit_left_it_alone() -> 
     triggers = Triggers()
     triggers.run_started("r1", "t", 1.0)
     assert judge(triggers, change(A, 1.5)) is COUNTS
-    triggers.run_ended("r1", 2.0, superseded=False)
+    triggers.run_ended("r1", 2.0, unserved=False)
     assert judge(triggers, change(A, 3.0)) is COUNTS
     triggers.run_started("r2", "t", 3.1)
-    triggers.run_ended("r2", 4.0, superseded=False)
+    triggers.run_ended("r2", 4.0, unserved=False)
     triggers.run_started("r3", "t", 5.0)
     assert judge(triggers, change(A, 5.5)) is COUNTS
 
@@ -165,7 +165,7 @@ def test_two_tasks_that_feed_each_other_do_not_loop() -> None:
             wants.append(watches[written])
         triggers.start(now_s + 0.9)
         now_s += 1
-        triggers.run_ended(str(n), now_s, superseded=False)
+        triggers.run_ended(str(n), now_s, unserved=False)
         now_s += 1
     assert len(runs) <= 4
     assert not wants
@@ -176,9 +176,9 @@ def test_another_tasks_output_is_an_ordinary_change() -> None:
     for n in range(5):
         triggers.run_started(str(n), "build", n * 10.0)
         assert judge(triggers, change(A, n * 10.0 + 1), "test") is COUNTS
-        triggers.run_ended(str(n), n * 10.0 + 2, superseded=False)
+        triggers.run_ended(str(n), n * 10.0 + 2, unserved=False)
         triggers.run_started(f"t{n}", "test", n * 10.0 + 3)
-        triggers.run_ended(f"t{n}", n * 10.0 + 4, superseded=False)
+        triggers.run_ended(f"t{n}", n * 10.0 + 4, unserved=False)
 
 
 def test_a_start_names_every_file_since_the_last_run_began() -> None:
@@ -190,7 +190,7 @@ def test_a_start_names_every_file_since_the_last_run_began() -> None:
     triggers.run_started("r1", "t", 2.2)
     judge(triggers, change(C, 3.0))
     assert triggers.start(3.5) == [("t", (C,))]
-    triggers.run_ended("r1", 3.6, superseded=True)
+    triggers.run_ended("r1", 3.6, unserved=True)
     judge(triggers, change(C, 4.0))
     assert set(triggers.start(5.0)[0][1]) == {A, B, C}, "a run that was cut off leaves its files"
 
@@ -198,13 +198,13 @@ def test_a_start_names_every_file_since_the_last_run_began() -> None:
 def test_runs_become_stale_once() -> None:
     triggers = Triggers()
     triggers.run_started("r1", "t", 1.0)
-    triggers.run_ended("r1", 2.0, superseded=False)
+    triggers.run_ended("r1", 2.0, unserved=False)
     assert triggers.changed("t", change(A, 3.0), 3.0, starts=False) == (COUNTS, ["r1"])
     assert triggers.changed("t", change(A, 3.5), 3.5) == (COUNTS, [])
     triggers.run_started("r2", "t", 4.0)
     assert triggers.changed("t", change(B, 4.5, made=True), 4.5) == (MADE, []), "its own product"
     assert triggers.changed("t", change(A, 4.5), 4.5) == (COUNTS, ["r2"])
-    triggers.run_ended("r2", 5.0, superseded=False)
+    triggers.run_ended("r2", 5.0, unserved=False)
     triggers.run_started("r3", "t", 6.0)
     assert triggers.changed("t", change(A, 6.5), 6.5) == (LOOP, ["r3"]), "it may have been the user"
 
@@ -231,5 +231,5 @@ def test_many_runs_are_forgotten_but_never_the_one_under_way() -> None:
     triggers.run_started("long", "t", 0.0)
     for n in range(500):
         triggers.run_started(str(n), "u", 1.0)
-        triggers.run_ended(str(n), 2.0, superseded=False)
+        triggers.run_ended(str(n), 2.0, unserved=False)
     assert judge(triggers, change(A, 3.0, made=True)) is MADE

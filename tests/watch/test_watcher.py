@@ -388,6 +388,21 @@ async def test_a_restart_takes_over_the_files_of_the_run_it_cuts_off(desk: Desk)
         await desk.end(watcher, "run1", outcome=Outcome.SUPERSEDED)
 
 
+@pytest.mark.parametrize(("outcome", "files"), [(Outcome.ERROR, ["a.py", "b.py"]), (Outcome.FAILED, ["b.py"])])
+async def test_a_run_that_never_came_to_its_command_leaves_its_files(
+    desk: Desk, outcome: Outcome, files: list[str]
+) -> None:
+    desk.instant = False
+    async with desk.watching() as watcher:
+        desk.write("a.py")
+        await desk.asked(1)
+        await desk.begin(watcher, "run1")
+        await desk.end(watcher, "run1", outcome=outcome)
+        watcher.saved(desk.write("b.py"))
+        await desk.asked(2)
+        assert desk.files == [["a.py"], files]
+
+
 async def test_a_name_that_is_not_utf8_does_not_blind_the_watcher(desk: Desk) -> None:
     async with desk.watching():
         odd = os.fsencode(desk.folder) + b"/odd-\xff.py"
