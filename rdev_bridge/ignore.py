@@ -1,7 +1,8 @@
 """What git would ignore: nested `.gitignore` files, `.git/info/exclude`, and the user's own `git/ignore`.
 
 Source: gitignore(5). A folder's own file wins over its parents', the last matching line of a file wins, and nothing
-below an ignored folder can be taken back. Version control's own folders are always ignored.
+below an ignored folder can be taken back. Version control's own folders are always ignored, as is the file in
+their place in a worktree or a submodule.
 
 Patterns come with a stranger's files, so they are matched by RE2, in time linear in the name: on Python's expressions
 `*a*a*a*a*a*b` and one long name would hold everything up for minutes.
@@ -49,7 +50,7 @@ class IgnoreRules:
     @property
     def exclude_file(self) -> str | None:
         """The repository's `info/exclude`."""
-        return f"{self.git_dir}/info/exclude" if self.git_dir else None
+        return f"{_common(self.git_dir)}/info/exclude" if self.git_dir else None
 
     def outer_files(self) -> list[str]:
         """The files outside the folder that have a say, whether they exist or not."""
@@ -73,8 +74,8 @@ class IgnoreRules:
 
     def file_ignored(self, path: str) -> bool:
         """Whether a file in the workspace is ignored."""
-        parent = path.rsplit("/", 1)[0]
-        return self.folder_ignored(parent) or self._excludes(path, parent)
+        parent, name = path.rsplit("/", 1)
+        return name in _NEVER or self.folder_ignored(parent) or self._excludes(path, parent)
 
     def _excludes(self, path: str, folder: str) -> bool:
         while True:
@@ -158,3 +159,11 @@ def _git_dir(top: str) -> str | None:
     except OSError:
         return None
     return str((Path(top) / named).resolve()) if word == "gitdir" else None
+
+
+def _common(git_dir: str) -> str:
+    """What a worktree's git folder shares with the other worktrees. Source: gitrepository-layout(5), `commondir`."""
+    try:
+        return os.path.normpath(Path(git_dir, Path(git_dir, "commondir").read_text("utf-8", "surrogateescape").strip()))
+    except OSError:
+        return git_dir

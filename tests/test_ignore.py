@@ -119,4 +119,9 @@ def test_a_worktree_knows_its_git_folder(repository: Path, tmp_path: Path) -> No
     git = ["git", "-C", str(repository), "-c", "user.name=n", "-c", "user.email=e@example.com"]
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     subprocess.run([*git, "worktree", "add", "-q", str(tmp_path / "tree")], check=True)
-    assert IgnoreRules(str(tmp_path / "tree")).git_dir == f"{repository}/.git/worktrees/tree"
+    rules = IgnoreRules(str(tmp_path / "tree"))
+    assert rules.git_dir == f"{repository}/.git/worktrees/tree"
+    write(repository / ".git/info/exclude", "*.mine\n")
+    rules.reload()
+    assert rules.file_ignored(f"{tmp_path}/tree/a.mine"), "as git does there"
+    assert rules.file_ignored(f"{tmp_path}/tree/.git"), "the file in the folder's place"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Run
 
 KEYS = "r run  p pause  c cancel  q quit"
-KEYS_RUNNING = "c cancel  q quit"
+KEYS_RUNNING = "r again  c cancel  q quit"
 KEYS_PAUSED = "r run  p go on  q quit"
 KEYS_CONFLICT = "o overwrite theirs  t leave theirs  q quit"
 _NAME_CHARS = 40
@@ -44,6 +44,7 @@ class WatchState:
     name: str
     running_since_s: float | None = None
     queued: bool = False
+    overtaken: bool = False
     cancelling: bool = False
     paused: bool = False
     changed: bool = False
@@ -80,7 +81,7 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
     if state.running_since_s is not None:
         took = seconds(now_s - state.running_since_s)
         doing = "cancelling" if state.cancelling else "running"
-        then = "runs again after that" if state.queued else ""
+        then = "runs again after that" if state.queued else "files changed since" if state.overtaken else ""
         parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
         return "●", "33", "; ".join(part for part in parts if part) + last, KEYS_RUNNING
     if state.paused:

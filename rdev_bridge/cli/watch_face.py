@@ -14,7 +14,7 @@ from rdev_bridge.cli.terminal import say
 from rdev_bridge.cli.width import shortened
 from rdev_bridge.core.progress import PATIENCE_S, in_words
 from rdev_bridge.core.shown import one_line
-from rdev_bridge.model import TriggerKind
+from rdev_bridge.model import Outcome, TriggerKind
 from rdev_bridge.runs.observer import SyncObserver
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class WatchFace:
         """Files changed after this run began."""
         if self.state.last is not None and self.state.last.run_id == run.run_id:
             self.state.last = replace(self.state.last, stale=True)
-            self.draw()
+        self.state.overtaken = self.state.overtaken or run.run_id in self._unfinished
+        self.draw()
         if isinstance(self._printer, JsonlFace):
             await self._printer.run_stale(run)
 
@@ -108,7 +109,7 @@ class WatchFace:
             return
         self._unfinished[run.run_id] = True
         self.state.running_since_s, self.state.why = time.monotonic(), self._why(trigger)
-        self.state.cancelling = False
+        self.state.cancelling = self.state.overtaken = False
         why = f": {self.state.why}" if self.state.why else ""
         if self._form != "jsonl":
             if self._line is not None and self._clear:
@@ -160,7 +161,7 @@ class WatchFace:
             if self._line is not None and not self._unfinished:
                 self._line.settle()
             if ran:  # one that another took the place of while it waited is not worth a word
-                if run.message and self._form != "jsonl":
+                if run.message and run.outcome is not Outcome.SUPERSEDED and self._form != "jsonl":
                     self.say(run.message)
                 self.state.last = run
                 if self._form == "plain":

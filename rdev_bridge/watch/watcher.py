@@ -248,7 +248,7 @@ class WorkspaceWatcher:
             WatchNotice(
                 NoticeKind.LOOP,
                 f"{shown}{others} changed while {called} ran and looks like its own output, so it starts no new run; "
-                "if you changed it, save it again, and if it is an output, list it in .gitignore",
+                "if you changed it, run it once more, and if it is an output, list it in .gitignore",
                 name,
                 tuple(files),
             )
