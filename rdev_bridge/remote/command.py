@@ -67,11 +67,14 @@ exec "$@"
 """
 
 # Stage two waits for the command and takes the folder away. The traps let it outlive the TERM that the group gets.
-# Its own stderr is nowhere: a shell tells there what signal ended its child, which the command never wrote.
+# One that comes before the command must not be lost on it. Its own stderr is nowhere: a shell tells there what signal
+# ended its child, which the command never wrote.
 _STAGE_TWO = """\
-trap : HUP INT TERM
+k=
+trap k={cancelled} HUP INT TERM
 exec 3>&2 2>/dev/null
 (
+[ -z "$k" ] || exit "$k"
 exec 2>&3 3>&-
 s=$2
 {body}
@@ -82,6 +85,8 @@ exit $c
 """
 
 # Members are looked up afresh in each round, because new ones may appear while the old ones die. A zombie is dead.
+# Where the server makes no group, the one who wrote down its number leads none for a moment. Rounds take as long as a
+# busy machine needs, so they are not counted but timed, in hundredths of a second.
 # A command that is slow to write down its number is not waited for: it is told, and looks for that once it has written.
 # A folder that this makes itself waits for a command that may never come; those of former days are cleared away. The
 # command may come that very moment and take it away, as it should; a `:` that cannot write would end this shell then.
@@ -110,10 +115,11 @@ look() {{
   v=
   if [ -r /proc/$$/stat ]; then
     v=$(grep -ls {mark}={token} /proc/[0-9]*/environ 2>/dev/null | sed 's,^/proc/,,; s,/environ$,,')
-    [ -z "$p" ] || v="$v $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) (.*) [^ZX] [0-9]* $p .*/\\1/p")"
+    [ -z "$p" ] || v="$v $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) (.*) [^ZX] [0-9]* $p .*/\\1/p
+      s/^\\($p\\) (.*) [^ZX] .*/\\1/p")"
   elif [ -n "$p" ]; then
     v=$(ps -A -o pid= -o pgid= -o stat= | while read -r i g t; do
-      case "$g $t" in "$p Z"*) ;; "$p "*) echo "$i" ;; esac
+      case "$t $i $g " in Z*) ;; *" $p "*) echo "$i" ;; esac
     done)
   fi
   set -- $v
@@ -130,28 +136,39 @@ over() {{
 }}
 look
 [ -n "$v" ] || over
+now() {{
+  if read -r t r 2>/dev/null </proc/uptime; then
+    t=${{t%.*}}${{t#*.}}
+    t=${{t#0}}
+    t=${{t#0}}
+  else
+    t=$(date +%s)00
+  fi
+}}
 hit TERM
 hit CONT
-n=0
-while [ $n -lt {grace_ticks} ]; do
-  n=$((n+1))
+now
+e=$((t+{grace_ticks}))
+while [ "$t" -lt $e ]; do
   {nap}
   look
   [ -n "$v" ] || over
+  now
 done
-n=0
-while [ $n -lt 100 ]; do
-  n=$((n+1))
+e=$((t+{kill_ticks}))
+while [ "$t" -lt $e ]; do
   hit KILL
   {nap}
   look
   [ -n "$v" ] || over
+  now
 done
 echo "alive $v"
 exit 1
 """
 _NAP = "sleep 0.1 2>/dev/null || sleep 1"
-_TICK_S = 0.1
+_TICK_S = 0.01
+_KILL_S = 10.0
 
 
 def plain_text(spec: CommandSpec) -> str:
@@ -166,14 +183,15 @@ def cancellable_text(spec: CommandSpec, token: str) -> str:
 
     Raises RdevError where a name cannot be given to a shell, or where the whole is too long for one.
     """
-    stage_two = _STAGE_TWO.format(body=_body(spec))
+    stage_two = _STAGE_TWO.format(cancelled=EXIT_CANCELLED_EARLY, body=_body(spec))
     text = _STAGE_ONE.format(token=token, cancelled=EXIT_CANCELLED_EARLY, mark=MARK, stage_two=shlex.quote(stage_two))
     return _fitting(text)
 
 
 def cancel_script(token: str, grace_s: float) -> str:
     """TERM to all of it, after `grace_s` KILL, and "dead" on stdout once nothing is left; else "alive PID…", exit 1."""
-    return _CANCEL.format(token=token, mark=MARK, grace_ticks=max(0, round(grace_s / _TICK_S)), nap=_NAP)
+    ticks, kill_ticks = max(0, round(grace_s / _TICK_S)), round(_KILL_S / _TICK_S)
+    return _CANCEL.format(token=token, mark=MARK, grace_ticks=ticks, kill_ticks=kill_ticks, nap=_NAP)
 
 
 def _body(spec: CommandSpec) -> str:

@@ -33,6 +33,7 @@ _GIT_PATIENCE_S = 30.0
 _GIT_LOOK_S = 0.05
 _NAME_CHARS = 40
 _UNSERVED = (Outcome.SUPERSEDED, Outcome.ERROR)
+_CLOCK_LOOKS, _SAME_MOMENT_S = 5, 0.0005
 
 
 class NoticeKind(StrEnum):
@@ -105,7 +106,7 @@ class WorkspaceWatcher:
         self._triggers = Triggers()
         self._seen = SeenFiles()
         self._ours: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._told: set[tuple[str, Path]] = set()
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._git_since_s: float | None = None
@@ -237,10 +238,10 @@ class WorkspaceWatcher:
         self._arm()
 
     def _tell_loop(self, name: str, files: list[Path]) -> None:
-        key = f"loop {name} {files[0]}"
-        if key in self._told:
+        files = [file for file in files if (name, file) not in self._told]
+        if not files:
             return
-        self._told.add(key)
+        self._told.update((name, file) for file in files)
         shown = self._relative(files[0])
         called = name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
@@ -326,7 +327,20 @@ class WorkspaceWatcher:
 
     def _moment_s(self, epoch_s: float) -> float:
         """A moment of the wall clock on the loop's clock; never in the future."""
-        return self._loop.time() - max(0.0, time.time() - epoch_s)
+        now_s, wall_s = both_clocks(self._loop.time, time.time)
+        return now_s - max(0.0, wall_s - epoch_s)
+
+
+def both_clocks(clock: Callable[[], float], wall: Callable[[], float]) -> tuple[float, float]:
+    """What the two show at the same moment. Where a busy machine takes its time between two looks, it is looked again.
+
+    Else a file that a run wrote could seem to be older than the run, and start it for ever.
+    """
+    for _ in range(_CLOCK_LOOKS):
+        before_s, wall_s, after_s = clock(), wall(), clock()
+        if after_s - before_s < _SAME_MOMENT_S:
+            break
+    return after_s, wall_s
 
 
 def _is_of(run: Run, request: RunRequest) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -156,6 +158,44 @@ def test_a_command_that_is_cancelled_before_it_has_said_which_process_it_is(shel
     assert (cancelled.stdout, cancelled.stderr, cancelled.returncode) == (b"dead\n", b"", 0)
     assert not (tmp_path / "ran").exists()
     assert not list(tmp_path.glob("rdev-*"))
+
+
+# Does the server make a group for the command? Where a busy machine holds it up, and until when.
+HELD_UP = {
+    "before it has a group": (False, "export RDEV_BRIDGE_RUN", "false"),
+    "before the command itself": (True, "exec 3>&2", '[ -n "$k" ]'),
+}
+
+
+@pytest.mark.parametrize(("leader", "place", "until"), HELD_UP.values(), ids=HELD_UP)
+def test_a_command_that_is_cancelled_just_before_it_begins(
+    shell: list[str], tmp_path: Path, leader: bool, place: str, until: str
+) -> None:
+    text = cancellable_text(CommandSpec("touch ran; exec sleep 60"), TOKEN)
+    assert text.count(place) == 1
+    text = text.replace(place, f"echo >there; until {until}; do :; done; {place}")
+    with ThreadPoolExecutor(1) as other:
+        held_up = other.submit(run, shell, text, tmp_path, leader=leader)
+        eventually((tmp_path / "there").exists, what="the place where it is held up")
+        assert run(shell, cancel_script(TOKEN, 20.0), tmp_path).stdout == b"dead\n"
+        assert held_up.result().returncode in {143, -signal.SIGTERM}
+    assert not (tmp_path / "ran").exists()
+    assert not list(tmp_path.glob("rdev-*"))
+
+
+def test_the_time_to_end_is_no_longer_where_each_look_takes_long(shell: list[str], tmp_path: Path) -> None:
+    for name in ("grep", "sed"):
+        slow = tmp_path / "bin" / name
+        slow.write_text(f'#!/bin/dash\nsleep 0.5\nexec {shutil.which(name)} "$@"\n')
+        slow.chmod(0o755)
+    text = cancellable_text(CommandSpec("trap '' TERM; touch there; while :; do sleep 0.1; done"), TOKEN)
+    with ThreadPoolExecutor(1) as other:
+        stubborn = other.submit(run, shell, text, tmp_path)
+        eventually((tmp_path / "there").exists, what="the command")
+        began_s = time.monotonic()
+        assert run(shell, cancel_script(TOKEN, 3.0), tmp_path).stdout == b"dead\n"
+        assert 3.0 <= time.monotonic() - began_s < 15.0, "30 looks of more than half a second each are as many seconds"
+        stubborn.result()
 
 
 def test_what_waits_for_a_command_that_never_comes_is_cleared_away_the_next_day(

@@ -11,7 +11,7 @@ import pytest
 
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, TriggerKind
-from rdev_bridge.watch.watcher import NoticeKind, WorkspaceWatcher
+from rdev_bridge.watch.watcher import NoticeKind, WorkspaceWatcher, both_clocks
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
@@ -267,6 +267,33 @@ async def test_what_a_run_makes_is_not_a_change_and_a_loop_is_told(desk: Desk) -
         path.write_text("edited by the user")
         await desk.asked(2)
         assert desk.files == [["src/a.py"], ["src/a.py"]]
+
+
+async def test_a_loop_is_told_of_each_file_whatever_changes_with_it(desk: Desk) -> None:
+    desk.instant = False
+    path = desk.write("z.py", "0")
+    async with desk.watching() as watcher:
+        for n in (1, 2):
+            await desk.begin(watcher, f"run{n}")
+            desk.write("made.txt", str(n))
+            path.write_text(f"formatted {n}")
+            await eventually_async(lambda n=n: len(desk.of(NoticeKind.LOOP)) >= n)
+            await desk.end(watcher, f"run{n}")
+    assert ["made.txt" in desk.of(NoticeKind.LOOP)[0], "z.py" in desk.of(NoticeKind.LOOP)[1]] == [True, True]
+
+
+def test_two_clocks_are_read_at_the_same_moment_however_busy_the_machine() -> None:
+    """Where it does something else between two looks, they are of no use."""
+    now_s = 0.0
+    busy = iter([0.0, 0.03, 0.0, 0.03])
+
+    def clock() -> float:
+        nonlocal now_s
+        now_s += next(busy, 0.0)
+        return now_s
+
+    shown_s, wall_s = both_clocks(clock, lambda: 1000.0 + clock())
+    assert wall_s - shown_s == pytest.approx(1000.0, abs=0.001)
 
 
 async def test_a_file_that_comes_and_goes_within_a_run_does_not_loop(desk: Desk) -> None:
