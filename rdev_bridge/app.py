@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from rdev_bridge.errors import SettingsError, UsageError
-from rdev_bridge.model import EmbeddedServer, RunState, SyncProgress, SyncResult, Target
+from rdev_bridge.model import EmbeddedServer, RemoteServer, RunState, SyncProgress, SyncResult, Target
 from rdev_bridge.runs.log import LogReader
 from rdev_bridge.runs.replay import ReadOutput, Replay
 from rdev_bridge.runs.runner import Runner
@@ -179,7 +179,9 @@ class App:
         # Nothing that a record on disk says decides where a key goes: the url is looked up as if it had been typed.
         workspace = self._workspace(folder)
         target = resolve(workspace, load_user(), flags=Flags(url=stored.url), environ=self.environ)
-        return replace(target, project=stored.project, remote_root=stored.remote_root)
+        assert isinstance(target.server, RemoteServer)
+        server = replace(target.server, setting="the url that the run was started with")
+        return Target(server, stored.project, stored.remote_root)
 
     def paths_of(self, request: RunRequest, target: Target) -> PathMap:
         return path_map(self._workspace(request.folder), target)

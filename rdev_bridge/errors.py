@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 class RdevError(Exception):
     """Something outside went wrong (server, network, disk). The terminal exits 125, JSON-RPC answers -32803.
 
-    `reason` is a stable word for programs, the message is for people.
+    `reason` is a stable word for programs, the message (`problem`, then `advice`, if any) is for people.
     """
 
-    def __init__(self, message: str, *, reason: str = "failed") -> None:
-        super().__init__(message)
-        self.reason = reason
+    def __init__(self, problem: str, *, reason: str = "failed", advice: str | None = None) -> None:
+        super().__init__(f"{problem}; {advice}" if advice else problem)
+        self.problem, self.reason, self.advice = problem, reason, advice
 
 
 class UsageError(Exception):

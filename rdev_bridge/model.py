@@ -146,6 +146,8 @@ class RemoteServer(msgspec.Struct, frozen=True):
     api_key_command: tuple[str, ...] | None = None
     key_from_environment: bool = False
     allow_http: bool = False
+    setting: str = "its url"
+    """Where the url was given, for a message that says what to check."""
 
 
 Server = EmbeddedServer | RemoteServer

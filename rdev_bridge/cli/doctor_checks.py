@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rdev_bridge.remote.connect import Connector
     from rdev_bridge.settings import Flags, Workspace
 
+_ASK = "is the server running, and its url and project right?"
 _PATIENCE_S = 45.0
 _ROUNDS = 5
 _FILES_WANTED = 1024
@@ -116,8 +117,8 @@ async def _key(server: RemoteServer, target: Target, environ: Mapping[str, str])
             return
         proven = await check_key(server, target.project, key)
     except RdevError as error:
-        advice = login if error.reason == "unauthorized" else "is the server running, and its url right?"
-        yield Finding("key", f"{where}: {error}", ok=False, advice=advice)
+        advice = login if error.reason == "unauthorized" else error.advice or _ASK
+        yield Finding("key", f"{where}; {error.problem}", ok=False, advice=advice)
         return
     yield Finding("key", f"{where}, {'accepted' if proven else 'not refused (nor is a wrong one)'}")
 
@@ -133,9 +134,10 @@ async def _stream(target: Target, environ: Mapping[str, str]) -> list[Finding]:
     except TimeoutError:
         advice = "does a proxy on the way hold the stream back?"
         return [Finding("stream", f"it did not end within {_PATIENCE_S:.0f} s", ok=False, advice=advice)]
-    except (RdevError, UsageError) as error:
-        advice = "is the server running, and its url and project right?"
-        return [Finding("stream", str(error), ok=False, advice=advice)]
+    except RdevError as error:
+        return [Finding("stream", error.problem, ok=False, advice=error.advice or _ASK)]
+    except UsageError as error:
+        return [Finding("stream", str(error), ok=False, advice="is its url right?")]
 
 
 async def _talk(connector: Connector, target: Target, opened_ms: float) -> list[Finding]:

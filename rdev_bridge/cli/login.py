@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             told = asyncio.run(check_key(server, target.project, key))
         except RdevError as error:
-            advice = "" if error.reason == "unauthorized" else "; try again, or keep it unchecked with --no-check"
-            raise RdevError(f"{error}; the key was not kept{advice}", reason=error.reason) from None
+            advice = None if error.reason == "unauthorized" else f"{error.advice or 'try again'}, or give --no-check"
+            raise RdevError(f"{error.problem}; the key was not kept", reason=error.reason, advice=advice) from None
         if not told:
             print("the server answers the same to any key here, so this one could not be proven", file=sys.stderr)
     print(f"the key of {visible(server.name)} is kept in {keys.store_key(server, key)}", file=sys.stderr)
@@ -96,7 +96,8 @@ async def ask_status(server: RemoteServer, project: str, key: Secret | None) -> 
     """The HTTP status for a stream that does not exist. Raises RdevError where the server cannot be asked."""
     import httpx
 
-    from rdev_bridge.remote.http import call_url, checked_origin, new_client, why
+    from rdev_bridge.remote.http import call_url, checked_origin, new_client
+    from rdev_bridge.remote.unreachable import failure, whereabouts
 
     base = checked_origin(server.url, allow_http=server.allow_http)
     url = call_url(base, project, "events", stream_id=f"login-{secrets.token_hex(12)}")
@@ -104,7 +105,7 @@ async def ask_status(server: RemoteServer, project: str, key: Secret | None) -> 
         async with new_client(base, key) as client, client.stream("GET", url) as response:
             return response.status_code
     except httpx.HTTPError as error:
-        raise RdevError(f"{server.url}: {why(error)}", reason="unreachable") from None
+        raise failure(error, whereabouts(server)).error() from None
 
 
 def _ask_for_key(server: RemoteServer) -> Secret:

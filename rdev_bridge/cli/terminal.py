@@ -105,7 +105,7 @@ class TerminalFace:
                     say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
                 elif sys.stderr.isatty():  # a script learns the outcome alone, in one line
                     self._sync_line.end()
-                    say(f"waiting for {connection.server}{reason}")
+                    say(f"waiting{reason or f' for {connection.server}'}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False
                 say(f"connection to {connection.server} resumed")

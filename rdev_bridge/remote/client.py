@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from rdev_bridge.core.resume import Wait, retry_after_s
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.events import read_error
-from rdev_bridge.remote.http import call_url, is_untrusted, read_bounded, was_refused, why
+from rdev_bridge.remote.http import call_url, read_bounded
+from rdev_bridge.remote.unreachable import failure, was_not_sent, was_refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from rdev_bridge.remote.unreachable import Whereabouts
 
 START_RETRY_S = 30.0
 _TRY_AGAIN = frozenset({429, 503})
@@ -56,10 +60,18 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """One project on one server, reached by `client`, whose headers carry the key."""
+    """One project on one server, reached by `client`, whose headers carry the key. `whereabouts` is for messages."""
 
-    def __init__(self, client: httpx.AsyncClient, origin: httpx.URL, project: str, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        origin: httpx.URL,
+        project: str,
+        jitter: Callable[[], float],
+        whereabouts: Whereabouts,
+    ) -> None:
         self.client = client
+        self.whereabouts = whereabouts
         self.unanswered: set[str] = set()
         """Keys of the start calls that went out and that nothing is known of yet."""
         self._origin = origin
@@ -86,29 +98,30 @@ class Api:
             delay_s: float | None = None
             try:
                 response, answer = await self._call("POST", url, headers, body, idempotency_key)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if is_untrusted(error) or not was_refused(error):
-                    raise RdevError(f"{why(error)}; nothing was started", reason="unreachable") from None
-                problem = RdevError(f"{why(error)}; nothing was started. Is the server running?", reason="unreachable")
             except (httpx.HTTPError, OSError) as error:
-                raise AnswerLostError(
-                    f"{why(error)} after the command was sent; whether it was started is not known", reason="answerLost"
-                ) from None
+                found = failure(error, self.whereabouts)
+                if not was_not_sent(error):
+                    what = f"{found.what} after the command was sent; whether it was started is not known"
+                    raise AnswerLostError(what, reason="answerLost") from None
+                problem, why = found.error("nothing was started"), found.what
+                if not was_refused(error):
+                    raise problem from None
             except RdevError as error:
                 raise AnswerLostError(str(error), reason="badAnswer") from None
             else:
                 if response.status_code not in _TRY_AGAIN:
-                    started = _started(response, answer)
+                    started = self._started(response, answer)
                     self.unanswered.discard(idempotency_key)
                     return started
                 self.unanswered.discard(idempotency_key)
                 delay_s = retry_after_s(response.headers.get("retry-after"))
-                problem = _refusal(response, answer)
+                problem = self._refusal(response, answer)
+                why = str(problem)
             backoff_s = min(0.25 * 2.0 ** min(attempt - 1, 10), 5.0) * (0.5 + self._jitter() / 2)
             wait_s = max(delay_s or 0.0, backoff_s)
             if time.monotonic() + wait_s > deadline_s:
                 raise problem
-            await pause(Wait(wait_s, attempt, str(problem), reached=problem.reason != "unreachable"))
+            await pause(Wait(wait_s, attempt, why, reached=problem.reason != "unreachable"))
 
     async def delete(self, stream_id: str, grace_s: float, wait_s: float) -> tuple[int, bool]:
         """Ask a server of ours to end a command; the status of its answer, and whether that says that it is dead.
@@ -123,7 +136,8 @@ class Api:
         try:
             response, answer = await self._call("DELETE", url, {}, b"")
         except (httpx.HTTPError, OSError) as error:
-            raise RdevError(f"cannot cancel: {why(error)}", reason="unreachable") from None
+            found = failure(error, self.whereabouts)
+            raise replace(found, what=f"cannot cancel: {found.what}").error() from None
         try:
             ended = msgspec.json.decode(answer, type=_Ended).data.ended
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -144,43 +158,45 @@ class Api:
         finally:
             await response.aclose()
 
+    def _started(self, response: httpx.Response, answer: bytes) -> Started:
+        if not 200 <= response.status_code < 300:
+            raise self._refusal(response, answer)
+        try:
+            stream_id = msgspec.json.decode(answer, type=_Answer).data.id
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            stream_id = ""
+        if stream_id == "":
+            raise AnswerLostError(
+                f"{self.whereabouts.name} took the command but its answer holds no stream id",
+                reason="badAnswer",
+                advice=f"is it an rdev server? Check {self.whereabouts.setting}",
+            )
+        features = response.headers.get("rdev-features", "")
+        return Started(str(stream_id), frozenset(word.strip().lower() for word in features.split(",")))
 
-def _started(response: httpx.Response, answer: bytes) -> Started:
-    if not 200 <= response.status_code < 300:
-        raise _refusal(response, answer)
-    try:
-        stream_id = msgspec.json.decode(answer, type=_Answer).data.id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        stream_id = ""
-    if stream_id == "":
-        raise AnswerLostError(
-            "the server took the command but its answer holds no stream id; is its url that of an rdev server?",
-            reason="badAnswer",
-        )
-    features = response.headers.get("rdev-features", "")
-    return Started(str(stream_id), frozenset(word.strip().lower() for word in features.split(",")))
-
-
-def _refusal(response: httpx.Response, answer: bytes) -> RdevError:
-    status = response.status_code
-    match status:
-        case _ if 300 <= status < 400:
-            what, advice = "the server sends us elsewhere, where the key must not go", "check its url"
-        case 401 if "x-api-key" in response.request.headers:
-            what, advice = "the server refuses the key", "`rdev-bridge login` stores a new one, or set RDEV_API_KEY"
-        case 401:
-            what, advice = "the server needs a key", "`rdev-bridge login` stores one, or set RDEV_API_KEY"
-        case 403:
-            what, advice = "the key may not start commands in this project", "ask who runs the server"
-        case 404:
-            what, advice = "the server knows no such project", "check url and project"
-        case _ if status in _TRY_AGAIN or status >= 500:
-            what, advice = "the server cannot take the command", "try again later"
-        case _:
-            what, advice = "the server refuses the command", "ask who runs it"
-    said = _said(answer)
-    text = f"{what} (status {status}{f': {said}' if said else ''})"
-    return RdevError(f"{text}; {advice}", reason="refused")
+    def _refusal(self, response: httpx.Response, answer: bytes) -> RdevError:
+        status, server, login = response.status_code, self.whereabouts.name, f"`{self.whereabouts.login}`"
+        match status:
+            case _ if 300 <= status < 400:
+                what = f"{server} sends us elsewhere, where the key must not go"
+                advice = f"check {self.whereabouts.setting}"
+            case 401 if "x-api-key" in response.request.headers:
+                what, advice = f"{server} refuses the key", f"{login} stores a new one, or set RDEV_API_KEY"
+            case 401:
+                what, advice = f"{server} needs a key", f"{login} stores one, or set RDEV_API_KEY"
+            case 403:
+                what = f"the key may not start commands in the project {self._project} of {server}"
+                advice = "ask who runs the server"
+            case 404:
+                what = f"{server} knows no project {self._project}"
+                advice = f"check the project's id and {self.whereabouts.setting}"
+            case _ if status in _TRY_AGAIN or status >= 500:
+                what, advice = f"{server} cannot take the command now", "try again later"
+            case _:
+                what, advice = f"{server} refuses the command", "ask who runs it"
+        said = _said(answer)
+        text = f"{what} (status {status}{f': {said}' if said else ''})"
+        return RdevError(text, reason="refused", advice=advice)
 
 
 def _said(answer: bytes) -> str:

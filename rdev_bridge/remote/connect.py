@@ -33,6 +33,7 @@ from rdev_bridge.remote.items import (
 )
 from rdev_bridge.remote.shell import collect, with_stdin
 from rdev_bridge.remote.stream import Endpoint, Follower
+from rdev_bridge.remote.unreachable import whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -75,6 +76,7 @@ class Connector:
         jitter: Callable[[], float],
     ) -> None:
         self.target = target
+        self.whereabouts = whereabouts(target.server)
         self.policy = policy
         self.jitter = jitter
         self._key = key
@@ -259,7 +261,8 @@ class Connector:
             if self._api is None or address.url != self._url:
                 origin = checked_origin(address.url, allow_http=False)
                 before, self._url = self._api, address.url
-                self._api = Api(new_client(origin, Secret(address.key)), origin, address.project, self.jitter)
+                client = new_client(origin, Secret(address.key))
+                self._api = Api(client, origin, address.project, self.jitter, self.whereabouts)
                 if before is not None:
                     self._api.unanswered |= before.unanswered
                     await before.client.aclose()
@@ -276,7 +279,7 @@ class Connector:
             client = new_client(origin, None, CurrentKey(await look_up(), look_up))
         else:
             client = new_client(origin, self._key)
-        self._api = Api(client, origin, self.target.project, self.jitter)
+        self._api = Api(client, origin, self.target.project, self.jitter, self.whereabouts)
 
 
 class ToldShell(msgspec.Struct, frozen=True):
@@ -324,7 +327,9 @@ class RemoteCommand:
 
         name = connector.target.server.name
         policy, jitter = connector.policy, connector.jitter
-        follower = Follower(name, endpoint, after, policy=policy, jitter=jitter, hurry=self._dead)
+        follower = Follower(
+            name, connector.whereabouts, endpoint, after, policy=policy, jitter=jitter, hurry=self._dead
+        )
         items = follower.items()
         try:
             async for item in items:

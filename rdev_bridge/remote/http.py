@@ -7,15 +7,15 @@ from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from rdev_bridge import __version__
-from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key, is_this_machine
-from rdev_bridge.core.shown import one_line, visible
+from rdev_bridge.core.origin import PLAIN_HTTP, check_url, exposes_key
+from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError, SettingsError
 from rdev_bridge.remote.transport import StreamTransport
+from rdev_bridge.remote.unreachable import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -97,7 +97,7 @@ def new_client(origin: httpx.URL, key: Secret | None, auth: CurrentKey | None = 
     headers = {"User-Agent": f"rdev-bridge/{__version__}", "Accept-Encoding": "identity"}
     if key is not None:
         headers["X-API-Key"] = key.reveal()
-    by_proxy = not is_this_machine(str(origin)) and origin.scheme in getproxies() and not proxy_bypass(origin.host)
+    by_proxy = proxy_for(str(origin)) is not None
     tls = httpx.create_ssl_context() if origin.scheme == "https" and not by_proxy else None
     return httpx.AsyncClient(
         headers=headers,
@@ -128,47 +128,3 @@ def refuse_encoding(response: httpx.Response) -> None:
         raise RdevError(
             f"the server compresses its answer ({visible(encoding[:40])}) though we asked it not to", reason="badAnswer"
         )
-
-
-def why(error: Exception) -> str:
-    """An exception of the HTTP library in words for a person, without URL and key."""
-    text = one_line(str(error)[:200])
-    match error:
-        case httpx.ConnectTimeout():
-            return "the server does not answer"
-        case httpx.ConnectError() if "certificate" in text.lower():
-            return f"the server's certificate is not trusted ({text})"
-        case httpx.ConnectError() if was_refused(error):
-            return "the server cannot be reached (connection refused)"
-        case httpx.ConnectError() if "WRONG_VERSION_NUMBER" in text:
-            return "the server cannot be reached (it does not speak TLS; is its url http?)"
-        case httpx.ConnectError():
-            return f"the server cannot be reached ({text})" if text else "the server cannot be reached"
-        case httpx.TimeoutException():
-            return "the server did not answer in time"
-        case httpx.RemoteProtocolError():
-            return (
-                "the connection broke"
-                if "peer closed" in text or "disconnected" in text
-                else f"no proper HTTP ({text})"
-            )
-    return f"the connection broke ({text})" if text else "the connection broke"
-
-
-def was_refused(error: BaseException) -> bool:
-    """Whether nobody listens there (yet), on any of the host's addresses. The library hides it in the causes."""
-    seen: BaseException | None = error
-    for _ in range(10):
-        if seen is None:
-            return False
-        if isinstance(seen, ConnectionRefusedError):
-            return True
-        if isinstance(seen, ExceptionGroup):
-            return all(map(was_refused, seen.exceptions))
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def is_untrusted(error: Exception) -> bool:
-    """Whether TLS failed for good: waiting does not make a certificate valid."""
-    return isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower()

@@ -16,7 +16,7 @@ from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
 from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other, Text
 from rdev_bridge.remote.events import UNKNOWN_COUNT, read_complete, read_error, read_missing
-from rdev_bridge.remote.http import is_untrusted, refuse_encoding, why
+from rdev_bridge.remote.http import refuse_encoding
 from rdev_bridge.remote.items import (
     Completed,
     ConnectionChanged,
@@ -27,9 +27,12 @@ from rdev_bridge.remote.items import (
     StreamLost,
     waiting_for,
 )
+from rdev_bridge.remote.unreachable import failure, is_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+    from rdev_bridge.remote.unreachable import Whereabouts
 
 _HURRIED_S = 0.2
 _FINAL = (Completed, StreamFailed, StreamLost)
@@ -51,6 +54,7 @@ class Follower:
     def __init__(
         self,
         server: str,
+        whereabouts: Whereabouts,
         locate: Callable[[], Awaitable[Endpoint]],
         after: str | None,
         *,
@@ -59,6 +63,7 @@ class Follower:
         hurry: asyncio.Event,
     ) -> None:
         self._server = server
+        self._whereabouts = whereabouts
         self._hurry = hurry
         self._locate = locate
         self._resume = Resume(after, time.monotonic(), jitter, policy)
@@ -106,8 +111,11 @@ class Follower:
             yield GiveUp("the connection broke, and the server's last event id cannot be sent back in a header")
             return
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            reason = "the server does not answer" if isinstance(error, TimeoutError) else why(error)
-            yield GiveUp(reason) if is_untrusted(error) else resume.unreachable(time.monotonic(), reason)
+            found = failure(error, self._whereabouts)
+            if is_untrusted(error):
+                yield GiveUp(str(found.error()))
+            else:
+                yield resume.unreachable(time.monotonic(), found.what)
             return
         except RdevError as error:  # nowhere to connect to
             yield GiveUp(str(error))
@@ -136,14 +144,17 @@ class Follower:
         status = response.status_code
         if status != 200:
             if 300 <= status < 400:
-                return GiveUp("the server sends us elsewhere (a redirect), where the key must not go; check its url")
+                where = self._whereabouts
+                elsewhere = f"{where.name} sends us elsewhere (a redirect), where the key must not go"
+                return GiveUp(f"{elsewhere}; check {where.setting}")
             delay_s = retry_after_s(response.headers.get("retry-after"))
             return self._resume.refused(time.monotonic(), status, delay_s)
         refuse_encoding(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
             shown = visible(kind[:60]) or "nothing"
-            return GiveUp(f"the server answers with {shown} instead of an event stream; check its url")
+            where = self._whereabouts
+            return GiveUp(f"{where.name} answers with {shown} instead of an event stream; check {where.setting}")
         return None
 
     async def _read(self, response: httpx.Response) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
@@ -160,7 +171,7 @@ class Follower:
                 reason = "the server has gone silent"
                 break
             except (httpx.HTTPError, OSError) as error:
-                reason = why(error)
+                reason = failure(error, self._whereabouts).what
                 break
             if data is None:
                 break

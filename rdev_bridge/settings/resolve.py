@@ -114,6 +114,7 @@ def _at_url(url: str, where: str, user: UserConfig, environ: Mapping[str, str]) 
     place = origin(url)
     own = next((server for server in user.servers.values() if origin(server.url) == place), None)
     server = replace(own, url=url) if own else RemoteServer(name=place.partition("://")[2], url=url)
+    server = replace(server, setting=where)
     if exposes_key(url) and not server.allow_http:
         raise UsageError(f"{where}: {PLAIN_HTTP}, or describe it in {user.path} with allow_http = true")
     return _with_environment(server, environ, own=own is not None)

@@ -16,7 +16,7 @@ from rdev_bridge.model import RemoteServer
 from rdev_bridge.places import config_file
 from rdev_bridge.settings import values
 from rdev_bridge.settings.schema import EMBEDDED, SERVER, USER, check
-from rdev_bridge.settings.source import Source
+from rdev_bridge.settings.source import Source, show_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,7 @@ def _server(source: Source, name: str, table: Any) -> RemoteServer:
         api_key_command=found.get("api_key_command"),
         key_from_environment=True,
         allow_http=found.get("allow_http", False),
+        setting=f"url of [servers.{show_key((name,))}] in {source.path}",
     )
 
 

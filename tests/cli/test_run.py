@@ -323,7 +323,7 @@ def test_waiting_for_a_server_is_said_once(bridge: Bridge, monkeypatch: pytest.M
     monkeypatch.setenv("RDEV_API_KEY", "k")
     (bridge.folder / "rdev.toml").write_text(f'remote_root = "/there"\n[tasks.t]\ncommand = "true"\nsync = "{sync}"\n')
     person = in_a_terminal(bridge, "t")
-    person.expect(r"waiting for 127\.0\.0\.1:9: the server cannot be reached \(connection refused\)")
+    person.expect(r"waiting: the server at 127\.0\.0\.1:9 cannot be reached \(connection refused\)")
     person.sendintr()
     person.expect("cancelling")
     person.expect(pexpect.EOF)
@@ -338,7 +338,9 @@ def test_a_script_gets_the_outcome_alone(bridge: Bridge, monkeypatch: pytest.Mon
     monkeypatch.setenv("RDEV_API_KEY", "k")
     done = bridge.call("run", "--", "true")
     assert done.returncode == 125
-    assert re.fullmatch(rb"rdev-bridge: the server cannot be reached[^\n]+\n", done.stderr)
+    assert re.fullmatch(
+        rb"rdev-bridge: the server at 127\.0\.0\.1:9 cannot be reached[^\n]+ Else check RDEV_URL\n", done.stderr
+    )
 
 
 # ── jsonl ──

@@ -68,7 +68,7 @@ async def test_tried_again_while_nobody_listens() -> None:
     assert followed.lines == [("stdout", "once")]
     assert len(server.starts) == 1
     assert [(wait.attempt, wait.reached) for wait in waits] == [(1, False), (2, False)]
-    assert "nothing was started" in waits[0].why
+    assert waits[0].why.endswith("cannot be reached (connection refused)")
 
 
 async def test_not_tried_for_longer_than_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +104,8 @@ async def test_other_refusals_are_final_and_say_what_the_server_said(status: int
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("wrong", "the server refuses the key (status 401"),
-        (None, "the server needs a key (status 401"),
+        ("wrong", "refuses the key (status 401"),
+        (None, "needs a key (status 401"),
     ],
 )
 async def test_a_wrong_key_and_a_missing_one_are_told_apart(key: str | None, said: str) -> None:
@@ -115,21 +115,9 @@ async def test_a_wrong_key_and_a_missing_one_are_told_apart(key: str | None, sai
         async with open_server(target, key=secret, environ={}, policy=QUICK) as connector:
             with pytest.raises(RdevError) as caught:
                 await connector.start(CommandSpec("echo never"))
-    assert str(caught.value).startswith(said)
+    assert said in str(caught.value)
+    assert "`rdev-bridge login work` stores" in str(caught.value)
     assert str(caught.value).endswith("or set RDEV_API_KEY")
-
-
-async def test_https_to_a_server_without_tls_says_so() -> None:
-    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        target = Target(RemoteServer("work", f"https://127.0.0.1:{port}"), "p")
-        async with open_server(target, key=Secret("k"), policy=QUICK) as connector:
-            with pytest.raises(RdevError, match="does not speak TLS; is its url http"):
-                await connector.start(CommandSpec("echo never"))
 
 
 @pytest.mark.parametrize("cut_at", [0, 5, 30, 90])
@@ -271,7 +259,7 @@ async def test_a_key_that_was_replaced_is_looked_up_again(tmp_path: Path) -> Non
         async with open_server(target, environ=os.environ, policy=QUICK) as connector:
             assert (await connector.ask("echo one")).stdout == "one\n"
             server.key = "second"
-            with pytest.raises(RdevError, match="the server refuses the key"):
+            with pytest.raises(RdevError, match="refuses the key"):
                 await connector.ask("echo never")
             key_file.write_text("second")
             assert (await connector.ask("echo two")).stdout == "two\n"
@@ -284,6 +272,6 @@ async def test_a_key_that_was_replaced_is_looked_up_again(tmp_path: Path) -> Non
             assert looked_up.read_text() == "x\n", "asked for once, though three were refused"
             key_file.unlink()
             server.key = "fourth"
-            with pytest.raises(RdevError, match="the server refuses the key"):
+            with pytest.raises(RdevError, match="refuses the key"):
                 await connector.ask("echo never")
     assert len(server.starts) == 2, "a refused start is no start"

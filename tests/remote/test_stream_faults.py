@@ -193,7 +193,7 @@ async def test_a_name_that_is_not_known_for_a_while(monkeypatch: pytest.MonkeyPa
     states = [one.state for one in followed.told]
     assert states[-1] is ConnectionState.RESUMED
     assert ConnectionState.OFFLINE in states
-    assert any("Name or service not known" in (one.message or "") for one in followed.told)
+    assert any("its name cannot be looked up" in (one.message or "") for one in followed.told)
 
 
 async def test_without_ids_a_break_after_output_is_lost_and_before_it_is_not() -> None:

@@ -82,7 +82,9 @@ def test_where_the_key_of_the_environment_may_go(case: dict, allowed: bool) -> N
 
 def test_a_url_of_a_known_place_has_that_servers_key_and_its_own_path() -> None:
     server = target(RDEV_URL="https://WORK.example:443/other").server
-    assert server == RemoteServer("work", "https://WORK.example:443/other", ("pass", "show", "work"), True)
+    assert server == RemoteServer(
+        "work", "https://WORK.example:443/other", ("pass", "show", "work"), True, setting="RDEV_URL"
+    )
 
 
 def test_another_port_or_scheme_of_a_known_host_has_none_of_its_keys() -> None:
