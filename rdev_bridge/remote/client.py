@@ -110,12 +110,12 @@ class Api:
                 raise AnswerLostError(str(error), reason="badAnswer") from None
             else:
                 if response.status_code not in _TRY_AGAIN:
-                    started = self._started(response, answer)
+                    started = _started(response, answer, self.whereabouts, self._project)
                     self.unanswered.discard(idempotency_key)
                     return started
                 self.unanswered.discard(idempotency_key)
                 delay_s = retry_after_s(response.headers.get("retry-after"))
-                problem = self._refusal(response, answer)
+                problem = _refusal(response, answer, self.whereabouts, self._project)
                 why = str(problem)
             backoff_s = min(0.25 * 2.0 ** min(attempt - 1, 10), 5.0) * (0.5 + self._jitter() / 2)
             wait_s = max(delay_s or 0.0, backoff_s)
@@ -158,45 +158,47 @@ class Api:
         finally:
             await response.aclose()
 
-    def _started(self, response: httpx.Response, answer: bytes) -> Started:
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(response, answer)
-        try:
-            stream_id = msgspec.json.decode(answer, type=_Answer).data.id
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            stream_id = ""
-        if stream_id == "":
-            raise AnswerLostError(
-                f"{self.whereabouts.name} took the command but its answer holds no stream id",
-                reason="badAnswer",
-                advice=f"is it an rdev server? Check {self.whereabouts.setting}",
-            )
-        features = response.headers.get("rdev-features", "")
-        return Started(str(stream_id), frozenset(word.strip().lower() for word in features.split(",")))
 
-    def _refusal(self, response: httpx.Response, answer: bytes) -> RdevError:
-        status, server, login = response.status_code, self.whereabouts.name, f"`{self.whereabouts.login}`"
-        match status:
-            case _ if 300 <= status < 400:
-                what = f"{server} sends us elsewhere, where the key must not go"
-                advice = f"check {self.whereabouts.setting}"
-            case 401 if "x-api-key" in response.request.headers:
-                what, advice = f"{server} refuses the key", f"{login} stores a new one, or set RDEV_API_KEY"
-            case 401:
-                what, advice = f"{server} needs a key", f"{login} stores one, or set RDEV_API_KEY"
-            case 403:
-                what = f"the key may not start commands in the project {self._project} of {server}"
-                advice = "ask who runs the server"
-            case 404:
-                what = f"{server} knows no project {self._project}"
-                advice = f"check the project's id and {self.whereabouts.setting}"
-            case _ if status in _TRY_AGAIN or status >= 500:
-                what, advice = f"{server} cannot take the command now", "try again later"
-            case _:
-                what, advice = f"{server} refuses the command", "ask who runs it"
-        said = _said(answer)
-        text = f"{what} (status {status}{f': {said}' if said else ''})"
-        return RdevError(text, reason="refused", advice=advice)
+def _started(response: httpx.Response, answer: bytes, server: Whereabouts, project: str) -> Started:
+    if not 200 <= response.status_code < 300:
+        raise _refusal(response, answer, server, project)
+    try:
+        stream_id = msgspec.json.decode(answer, type=_Answer).data.id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        stream_id = ""
+    if stream_id == "":
+        raise AnswerLostError(
+            f"{server.name} took the command but its answer holds no stream id",
+            reason="badAnswer",
+            advice=f"is it an rdev server? Check {server.setting}",
+        )
+    features = response.headers.get("rdev-features", "")
+    return Started(str(stream_id), frozenset(word.strip().lower() for word in features.split(",")))
+
+
+def _refusal(response: httpx.Response, answer: bytes, server: Whereabouts, project: str) -> RdevError:
+    status, name, login = response.status_code, server.name, f"`{server.login}`"
+    match status:
+        case _ if 300 <= status < 400:
+            what = f"{name} sends us elsewhere, where the key must not go"
+            advice = f"check {server.setting}"
+        case 401 if "x-api-key" in response.request.headers:
+            what, advice = f"{name} refuses the key", f"{login} stores a new one, or set RDEV_API_KEY"
+        case 401:
+            what, advice = f"{name} needs a key", f"{login} stores one, or set RDEV_API_KEY"
+        case 403:
+            what = f"the key may not start commands in the project {project} of {name}"
+            advice = "ask who runs the server"
+        case 404:
+            what = f"{name} knows no project {project}"
+            advice = f"check the project's id and {server.setting}"
+        case _ if status in _TRY_AGAIN or status >= 500:
+            what, advice = f"{name} cannot take the command now", "try again later"
+        case _:
+            what, advice = f"{name} refuses the command", "ask who runs it"
+    said = _said(answer)
+    text = f"{what} (status {status}{f': {said}' if said else ''})"
+    return RdevError(text, reason="refused", advice=advice)
 
 
 def _said(answer: bytes) -> str:

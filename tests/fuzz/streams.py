@@ -14,6 +14,7 @@ from rdev_bridge.editor.peer import Method, NoParams, Peer
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.client import _refusal, _started
 from rdev_bridge.remote.events import read_complete, read_error, read_missing, read_output
+from rdev_bridge.remote.unreachable import Whereabouts
 from tests.fuzz.target import Target, cuts
 from tests.remote.reference import interpret
 from tests.remote.test_bulk import expected, flat
@@ -116,6 +117,7 @@ def http_chunks(data: bytes) -> None:
 
 def start_answers(data: bytes) -> None:
     """Any answer to the start call: a stream id, or an error in words that steer no terminal."""
+    where = Whereabouts("the server", setting="its url")
     for status in (200, 201, 204, 302, 400, 401, 404, 500):
         response = httpx.Response(
             status,
@@ -123,10 +125,10 @@ def start_answers(data: bytes) -> None:
             headers=[(b"rdev-features", data[:50])],
         )
         try:
-            assert _started(response, data).stream_id
+            assert _started(response, data, where, "demo").stream_id
         except RdevError as error:
             assert all(c.isprintable() for c in str(error))
-        assert all(c.isprintable() or c == "\t" for c in str(_refusal(response, data)))
+        assert all(c.isprintable() or c == "\t" for c in str(_refusal(response, data, where, "demo")))
 
 
 TARGETS = {
