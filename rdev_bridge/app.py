@@ -14,7 +14,7 @@ from rdev_bridge.runs.log import LogReader
 from rdev_bridge.runs.replay import ReadOutput, Replay
 from rdev_bridge.runs.runner import Runner
 from rdev_bridge.runs.store import RunStore, find_run
-from rdev_bridge.settings import Flags, load_user, load_workspace, path_map, resolve
+from rdev_bridge.settings import Flags, load_user, load_workspace, path_map, resolve, unknown_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,12 +111,19 @@ class App:
         """What is wrong, by configuration file."""
         return dict(self._errors)
 
-    def matcher_errors(self) -> list[SettingsError]:
-        """What is wrong with the problem matchers of all tasks; they run all the same."""
+    def reference_errors(self) -> list[SettingsError]:
+        """Matchers and servers that an `rdev.toml` names and that nobody knows, or what is wrong in `config.toml`."""
         from rdev_bridge.problems.matchers import wrong_in
 
         known = [self._workspaces[folder] for folder in self._folders if folder in self._workspaces]
-        return [error for workspace in known for error in wrong_in(workspace)]
+        errors = [error for workspace in known for error in wrong_in(workspace)]
+        try:
+            user = load_user()
+        except SettingsError as error:
+            return [*errors, error]
+        for workspace in known:
+            errors += unknown_servers(workspace, user, flags=self.flags, environ=self.environ)
+        return errors
 
     def tasks(self) -> list[Task]:
         """The tasks of all folders."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge import __version__, places, trust
 from rdev_bridge.errors import RdevError, SettingsError, UsageError
 from rdev_bridge.model import EmbeddedServer, RemoteServer
-from rdev_bridge.settings import load_user, load_workspace, resolve
+from rdev_bridge.settings import load_user, load_workspace, resolve, unknown_servers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -53,6 +53,9 @@ async def examine(folder: Path, flags: Flags, environ: Mapping[str, str]) -> Asy
         workspace = load_workspace(folder)
         for finding in _workspace(workspace):
             yield finding
+        for error in unknown_servers(workspace, user, flags=flags, environ=environ):
+            if error.key != "server":  # the workspace's own is told below
+                yield Finding("server", str(error), ok=False, advice="mend that name, or describe the server")
         target = resolve(workspace, user, flags=flags, environ=environ)
     except UsageError as error:
         what = error.path.name if isinstance(error, SettingsError) and error.path else "configuration"

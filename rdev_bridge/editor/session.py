@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -94,21 +95,18 @@ class Session:
     def initialized(self, _: None) -> None:
         """From here on the client takes requests."""
         self._show_settings_errors()
+        self.peer.spawn(self._settings.poll())
         if self.client.watches_files:
             self.peer.spawn(self._register_file_watch())
-        else:
-            self.peer.spawn(self._settings.poll())
 
     async def _register_file_watch(self) -> None:
         options = {"watchers": [{"globPattern": "**/rdev.toml"}]}
         wanted = {"id": "rdev-settings", "method": "workspace/didChangeWatchedFiles", "registerOptions": options}
-        try:
+        with suppress(Unanswered):  # then looking is enough
             await self.peer.ask("client/registerCapability", {"registrations": [wanted]})
-        except Unanswered:
-            await self._settings.poll()
 
     def reload(self) -> None:
-        """Read every `rdev.toml` again; where one is wrong its last good tasks stay, and it says what is wrong."""
+        """Read every file again; where one is wrong its last good tasks stay, and it says what is wrong."""
         self.app.reload()
         self._show_settings_errors()
         self.board.retain({(task.folder, task.name) for task in self.app.tasks() if task.problem_matcher})
@@ -125,7 +123,7 @@ class Session:
         wrong: dict[Path, list[SettingsError]] = {path: [] for path in self.diagnostics.files_of(_SETTINGS)}
         for path, error in self.app.settings_errors().items():
             wrong.setdefault(path, []).append(error)
-        for error in self.app.matcher_errors():
+        for error in self.app.reference_errors():
             if error.path is not None and error.path not in self.app.settings_errors():
                 wrong.setdefault(error.path, []).append(error)
         for path, errors in wrong.items():

@@ -1,6 +1,6 @@
 """Configuration: one place reads, checks and merges it (flags, environment, `rdev.toml`, `config.toml`, defaults)."""
 
-from rdev_bridge.settings.resolve import Flags, named_server, path_map, resolve
+from rdev_bridge.settings.resolve import Flags, named_server, path_map, resolve, unknown_servers
 from rdev_bridge.settings.source import Source
 from rdev_bridge.settings.user import UserConfig, load_user
 from rdev_bridge.settings.workspace import FILE_NAME, Workspace, find_root, load_workspace, workspace_from
@@ -17,5 +17,6 @@ __all__ = [
     "named_server",
     "path_map",
     "resolve",
+    "unknown_servers",
     "workspace_from",
 ]

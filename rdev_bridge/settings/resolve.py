@@ -19,8 +19,9 @@ from rdev_bridge.settings import values
 from rdev_bridge.settings.schema import EMBEDDED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from rdev_bridge.errors import SettingsError
     from rdev_bridge.model import Server, Task
     from rdev_bridge.settings.locate import KeyPath
     from rdev_bridge.settings.user import UserConfig
@@ -72,6 +73,22 @@ def named_server(user: UserConfig, name: str, *, where: str = "--server") -> Rem
     return user.servers[name]
 
 
+def unknown_servers(
+    workspace: Workspace, user: UserConfig, *, flags: Flags = _NO_FLAGS, environ: Mapping[str, str]
+) -> Iterator[SettingsError]:
+    """The servers that the workspace's file names and the user's does not describe, as `resolve` would tell each.
+
+    None where another server is used anyway, whatever the file says.
+    """
+    if flags.url is not None or flags.server is not None or environ.get("RDEV_URL"):
+        return
+    named: list[tuple[KeyPath, str | None]] = [(("server",), workspace.server)]
+    named += [(("tasks", task.name, "server"), task.server) for task in workspace.tasks.values()]
+    for keys, name in named:
+        if name is not None and name not in {EMBEDDED, *user.servers}:
+            yield workspace.error(keys, _no_server(user, name))
+
+
 def _server(
     workspace: Workspace, user: UserConfig, task: Task | None, flags: Flags, environ: Mapping[str, str]
 ) -> Server:
@@ -102,7 +119,7 @@ def _server(
 
 
 def _no_server(user: UserConfig, name: str) -> str:
-    known = values.nearest(name, user.servers)
+    known = values.nearest(name, (*user.servers, EMBEDDED))
     return f"your {user.path} has no [servers.{name}]{known or '; describe it there, with its url'}"
 
 

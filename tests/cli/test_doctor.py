@@ -56,6 +56,16 @@ def test_matchers_and_trust_are_looked_at(bridge: Bridge) -> None:
     assert "rdev-bridge trust" in lines["trust"]
 
 
+def test_a_server_that_nobody_described(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bridge.folder / "rdev.toml").write_text("[tasks.a]\ncommand='x'\nserver='embeded'\n")
+    done = bridge.call("doctor")
+    assert done.returncode == 1
+    assert "rdev.toml:3: tasks.a.server: your " in done.stdout.decode()
+    assert 'has no [servers.embeded]; did you mean "embedded"?' in done.stdout.decode()
+    monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:1")  # then no name is looked at
+    assert "embeded" not in bridge.call("doctor").stdout.decode()
+
+
 def test_a_server_that_is_not_there(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("RDEV_API_KEY", KEY)

@@ -160,3 +160,21 @@ def test_a_folder_that_is_closed_takes_its_diagnostics_along(folder: Path, tmp_p
         assert not editor.expect("textDocument/publishDiagnostics", uri=(other / "a b.py").as_uri())["diagnostics"]
         editor.notify("textDocument/didOpen", {"textDocument": {"uri": (folder / "a b.py").as_uri()}})
         assert editor.expect("textDocument/publishDiagnostics", uri=(folder / "a b.py").as_uri())["diagnostics"]
+
+
+def test_a_server_that_nobody_described_is_told_at_its_line_until_somebody_does(folder: Path, own_home: Path) -> None:
+    settings, own = folder / "rdev.toml", own_home / ".config/rdev-bridge/config.toml"
+    own.parent.mkdir()
+    own.write_text('[servers.gpu]\nurl = "https://gpu.example"\n')
+    settings.write_text('server = "gpu"\n[tasks.check]\ncommand = "true"\nserver = "gpuu"\n')
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV)
+        [wrong] = editor.expect("textDocument/publishDiagnostics", uri=settings.as_uri())["diagnostics"]
+        assert wrong["range"]["start"]["line"] == 3
+        assert wrong["message"] == f'tasks.check.server: your {own} has no [servers.gpuu]; did you mean "gpu"?'
+        own.write_text('[servers.gpu]\nurl = "https://gpu.example"\n[servers.gpuu]\nurl = "https://gpuu.example"\n')
+        assert not editor.expect("textDocument/publishDiagnostics", uri=settings.as_uri())["diagnostics"]
+        own.write_text("[servers.gpu]\nurl = 1\n")
+        [wrong] = editor.expect("textDocument/publishDiagnostics", uri=own.as_uri())["diagnostics"]
+        assert wrong["range"]["start"]["line"] == 1
+        assert "must be a text" in wrong["message"]

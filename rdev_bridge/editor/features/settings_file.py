@@ -1,9 +1,11 @@
-"""When an `rdev.toml` is no longer what it was: told by the editor, else seen by looking."""
+"""When an `rdev.toml` or the `config.toml` is no longer what it was: told by the editor, else seen by looking."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+
+from rdev_bridge.places import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ LOOK_EVERY_S = 2.0
 
 
 class SettingsWatch:
-    """Calls `changed` when the file of one of `folders` came, went or was written."""
+    """Calls `changed` when the file of one of `folders`, or the user's own, came, went or was written."""
 
     def __init__(self, folders: Sequence[Path], changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -32,13 +34,13 @@ class SettingsWatch:
             self._changed()
 
     async def poll(self) -> None:
-        """Look every now and then: for a client that cannot watch files for us."""
+        """Look every now and then: no client watches the user's own file for us, and some watch none."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self.check()
 
     def _look(self) -> dict[Path, tuple[int, int, int] | None]:
-        return {folder: _stamp(folder / "rdev.toml") for folder in self._folders}
+        return {path: _stamp(path) for path in (config_file(), *(folder / "rdev.toml" for folder in self._folders))}
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
