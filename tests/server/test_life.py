@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,6 @@ from tests.support.wait import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HOLDER = """
 import fcntl, sys
@@ -162,3 +162,14 @@ def test_the_next_server_ends_what_a_killed_one_left_running(
             assert last.name == ("error" if end_of_server is signal.SIGKILL else "complete")
     finally:
         os.kill(kept, signal.SIGKILL)
+
+
+def test_a_command_costs_the_server_no_thread(root: Path, state: Path) -> None:
+    with serving(root, state) as server:
+        threads = Path(f"/proc/{server.process.pid}/task")
+        server.start("exec sleep 60")
+        before = len(list(threads.iterdir()))
+        started = [server.start("exec sleep 60") for _ in range(8)]
+        assert len(list(threads.iterdir())) < before + len(started)
+        for stream_id in started:
+            server.cancel(stream_id)
