@@ -103,7 +103,8 @@ class Bench:
     async def edits(self) -> None:
         root, paths = self.tree("edits")
         there, beside = self.scratch / "edits-push", self.scratch / "edits-rsync"
-        push = self.pusher(root, there, Barrier())
+        barrier = Barrier()
+        push = self.pusher(root, there, barrier)
         await push()
         self.rsync(root, beside)
         for label, known in (("1 edit, known from the watcher", True), ("1 edit, with a full scan", False)):
@@ -128,6 +129,7 @@ class Bench:
         self.say("2000 changed files", pushes, rsyncs)
         compared = subprocess.run(["diff", "-r", "-x", ".rdev-push", root, there], capture_output=True)
         assert compared.returncode == 0, compared.stdout
+        await barrier.aclose()
 
     async def large(self) -> None:
         root = self.scratch / "large"

@@ -75,6 +75,8 @@ class App:
         finally:
             await self._group.__aexit__(None, None, None)
             await self._close_connectors()
+            if self._barrier is not None:
+                await self._barrier.aclose()
 
     async def _close_connectors(self) -> None:
         openings = self._connectors.values()

@@ -53,11 +53,14 @@ def private(path: Path) -> Path:
     a shared /tmp).
     """
     try:
-        for folder in (*reversed(path.parents), path):
-            if folder == path or not folder.exists():
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(mode=0o700)
-        info = path.lstat()
+        try:
+            info = path.lstat()
+        except FileNotFoundError:
+            for folder in (*reversed(path.parents), path):
+                if folder == path or not folder.exists():
+                    with contextlib.suppress(FileExistsError):
+                        folder.mkdir(mode=0o700)
+            info = path.lstat()
         if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
             raise RdevError(f"{path} is not a folder of yours; remove it or set XDG_RUNTIME_DIR", reason="unsafeFolder")
         if stat.S_IMODE(info.st_mode) & 0o077:

@@ -110,8 +110,8 @@ def _tar_header(item: Item) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def shell_stream(items: Iterable[Item], encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The items as shell text for a server without tar; `encode` is the counterpart of its `decode`."""
+def shell_stream(items: Iterable[Item], printing: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The items as shell text, for few of them or a server without tar; `printing` makes text that prints its bytes."""
     for item in items:
         name = quoted(item.path)
         if item.is_folder:
@@ -120,7 +120,7 @@ def shell_stream(items: Iterable[Item], encode: Callable[[bytes], bytes]) -> Ite
         yield b": >" + name + b"\n"
         for block in read_checked(item):
             for start in range(0, len(block), _PIECE):
-                yield b"decode '" + encode(block[start : start + _PIECE]) + b"' >>" + name + b"\n"
+                yield printing(block[start : start + _PIECE]) + b" >>" + name + b"\n"
         if item.executable:
             yield b"chmod +x " + name + b"\n"
 

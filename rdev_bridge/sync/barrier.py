@@ -28,6 +28,10 @@ class Barrier:
         self._known = Known()
         self._turns: dict[Path, asyncio.Lock] = {}
 
+    async def aclose(self) -> None:
+        """End what works for it. No barrier is under way then."""
+        await self._known.walker.aclose()
+
     async def __call__(
         self,
         task: Task,

@@ -80,7 +80,7 @@ def difference(base: Mapping[str, str], local: Mapping[str, str], spared: Mappin
     found = Difference()
     new_folders: set[str] = set()
     replaced: set[str] = set()  # folders that give way to a file or link
-    for path in sorted(path for path, state in local.items() if base.get(path) != state):
+    for path in sorted([path for path, state in local.items() if base.get(path) != state]):
         now, before = local[path], base.get(path)
         if _is_spared(path, now, spared):
             continue
@@ -101,7 +101,7 @@ def difference(base: Mapping[str, str], local: Mapping[str, str], spared: Mappin
             if before == FOLDER:
                 replaced.add(path)
                 found.in_the_way.add(path)
-    for path in sorted(path for path in base if path not in local and not _is_spared(path, "", spared)):
+    for path in sorted(path for path in base.keys() - local.keys() if not _is_spared(path, "", spared)):
         (found.empty if base[path] == FOLDER else found.drop).append(path)
         if replaced and not replaced.isdisjoint(_above(path)):
             found.in_the_way.add(path)

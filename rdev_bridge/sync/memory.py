@@ -76,11 +76,11 @@ def sync_dir(folder: Path) -> Path:
 
 
 def target_file(folder: Path, target: Target) -> Path:
-    """The memory of one remote root of this workspace."""
+    """The memory of one remote root, in the `sync_dir` of a workspace."""
     server = target.server
     where = str(server.folder) if isinstance(server, EmbeddedServer) else server.url
     key = hashlib.sha256("\0".join((where, target.project, target.remote_root or "")).encode()).hexdigest()[:16]
-    return sync_dir(folder) / f"target-{key}"
+    return folder / f"target-{key}"
 
 
 def load_scan(path: Path) -> Scan:

@@ -166,7 +166,7 @@ class Peer:
 
     def inline(self, data: bytes) -> bytes:
         """Shell text that prints `data`, which travels inside the call."""
-        return b"decode '" + self._tools.encode(data) + b"'"
+        return self._tools.printing(data)
 
     def joined(self, name: str) -> bytes:
         """Shell text that prints the spooled stream `name`."""
@@ -281,7 +281,7 @@ def _reply(stdout: str, stderr: str) -> _Reply | None:
             last = word
         else:
             other.append(line)
-    if last is None or last in ("content", "hash", "bulk", "decode", "tar", "gzip", "readlink"):
+    if last is None or last in ("content", "hash", "bulk", "decode", "literal", "tar", "gzip", "readlink"):
         return None
     return _Reply(last, facts[last], facts, "\n".join(other), stderr)
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
@@ -32,13 +32,16 @@ from rdev_bridge.sync.peer import Peer
 from rdev_bridge.sync.plan import Plan, plan_push
 from rdev_bridge.sync.scan import Scan, link_state, rescan, scan, within
 from rdev_bridge.sync.upload import delivered
+from rdev_bridge.sync.walker import Walker, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
     from pathlib import Path
 
     from rdev_bridge.model import Target
     from rdev_bridge.sync.shell import Shell
+
+_T = TypeVar("_T")
 
 _ROUNDS = 12
 _STALE_ROUNDS = 3
@@ -56,6 +59,7 @@ class Known:
 
     scans: dict[Path, Scan] = field(default_factory=dict)
     targets: dict[Path, tuple[tuple[int, int, int], TargetMemory]] = field(default_factory=dict)
+    walker: Walker = field(default_factory=Walker)
 
 
 @dataclass
@@ -70,7 +74,7 @@ class Push:
     progress: Callable[[SyncProgress], None]
     policy: ConflictPolicy
     known: Known
-    _notes: list[asyncio.Task[tuple[Scan, str]]] = field(default_factory=list, init=False)
+    _notes: list[asyncio.Task[Any]] = field(default_factory=list, init=False)
     _opened: bool = field(default=False, init=False)
     _looked: bool = field(default=False, init=False)
     _stale: int = field(default=0, init=False)
@@ -80,7 +84,7 @@ class Push:
     async def run(self) -> SyncResult:
         """Make the server's tree what the workspace is. Raises SyncError; nothing is half written then."""
         self._dir = sync_dir(self.folder)
-        self._file = target_file(self.folder, self.target)
+        self._file = target_file(self._dir, self.target)
         self._intents = self._file.with_name(f"{self._file.name}.intended")
         async with locked(self._dir / "lock", _LOCAL_WAIT_S):
             try:
@@ -158,12 +162,20 @@ class Push:
         """
         before = self.known.scans.get(self.folder)
         if before is not None and self.changed is not None:
+            walk = self._aside(self.known.walker.walk(self.folder))
             found = await asyncio.to_thread(rescan, self.folder, before, self.changed)
             if found is not None:
                 self._local = self.known.scans[self.folder] = found
-                self._whole = self._aside(lambda: _named(scan(self.folder, found)))
+                self._whole = self._aside(self._beyond(found, walk))
                 return
         await self._scan_whole()
+
+    async def _beyond(self, found: Scan, walk: asyncio.Task[str]) -> tuple[Scan, str]:
+        """What there is, where `found` is what there should be and `walk` comes to what there was meanwhile."""
+        if await walk != fingerprint(found):
+            found = await asyncio.to_thread(scan, self.folder, found)
+            self.known.walker.get_ready(self.folder, found, self._dir / "scan")
+        return found, name_of(found.weight)
 
     async def _scan_whole(self) -> None:
         file = self._dir / "scan"
@@ -181,16 +193,16 @@ class Push:
         def name_and_save() -> tuple[Scan, str]:
             if found is not before:
                 save_scan(file, found)
-            return _named(found)
+            return found, name_of(found.weight)
 
         loop = asyncio.get_running_loop()
         found = await asyncio.to_thread(scan, self.folder, before, tell)
         self._local = self.known.scans[self.folder] = found
-        self._whole = self._aside(name_and_save)
+        self._whole = self._aside(asyncio.to_thread(name_and_save))
 
-    def _aside(self, work: Callable[[], tuple[Scan, str]]) -> asyncio.Task[tuple[Scan, str]]:
+    def _aside(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Do this while the server works."""
-        task = asyncio.create_task(asyncio.to_thread(work))
+        task = asyncio.create_task(work)
         self._notes.append(task)
         return task
 
@@ -311,7 +323,7 @@ class Push:
     def _forget_ignored(self) -> None:
         """What the ignore rules exclude by now is no business of ours on the server either."""
         memory, scanned = self._memory, self._local
-        for path in [path for path in memory.base if path not in scanned.manifest]:
+        for path in memory.base.keys() - scanned.manifest.keys():
             if within(path, scanned.ignored):
                 del memory.base[path]
 
@@ -335,7 +347,7 @@ class Push:
     def _result(self, state: str | None) -> SyncResult:
         wanted = self._wanted()
         refused = dict(self._local.refused)
-        refused.update((path, "the server has no readlink") for path in self._local.manifest if path not in wanted)
+        refused.update((path, "the server has no readlink") for path in self._local.manifest.keys() - wanted.keys())
         return structs.replace(
             self._done,
             state=state,
@@ -346,10 +358,6 @@ class Push:
 
 def _stamp(info: os.stat_result) -> tuple[int, int, int]:
     return info.st_ino, info.st_mtime_ns, info.st_size
-
-
-def _named(found: Scan) -> tuple[Scan, str]:
-    return found, name_of(found.weight)
 
 
 def _read_link(path: Path, state: str) -> str:

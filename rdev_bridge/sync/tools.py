@@ -35,6 +35,9 @@ DECODERS = {
 }
 """The bytes of one argument of pure ASCII. printf is in every shell, and takes octal escapes instead of base64."""
 
+_LITERAL = bytes([9, 10, *range(32, 127)])
+"""What text is made of: no shell, and nothing on the way to it, takes these for anything else inside quotes."""
+
 _ESCAPES = [chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\0{byte:03o}" for byte in range(256)]
 _SAMPLE = b"\0\xffall bytes? " + bytes(range(256)) * 3 + b"an end"
 
@@ -52,6 +55,8 @@ class Tools:
     tar: bool
     gzip: bool
     readlink: bool
+    literal: bool = False
+    """`printf %s` prints text as it stands, which most shells do without another process."""
     bulk_hash: str = ""
     """The quickest for large files, which takes longer to start; empty where `hash` is all there is."""
 
@@ -63,6 +68,12 @@ class Tools:
     def encode(self, data: bytes) -> bytes:
         """What the server's `decode` turns into `data`."""
         return encoded(self.decode, data)
+
+    def printing(self, data: bytes) -> bytes:
+        """Shell text that prints `data`."""
+        if self.literal and not data.translate(None, _LITERAL):
+            return b"printf %s " + quoted(data.decode())
+        return b"decode '" + self.encode(data) + b"'"
 
     def definitions(self, *, bulk: bool = False) -> bytes:
         """The functions that every script calls; `bulk`: where large files are hashed."""
@@ -98,6 +109,8 @@ def trials() -> bytes:
     lines.append(b'eval "sha() { sha_$found; }"')
     lines.append(_trial("bulk", hashed, {_BULK_HASH: f"f() {{ {HASHES[_BULK_HASH]}; }}; echo abc | f"}))
     lines.append(_trial("decode", wanted, decoders))
+    text = f"printf %s {quoted(_LITERAL.decode()).decode()} | sha"
+    lines.append(_trial("literal", hashlib.sha256(_LITERAL).hexdigest(), {"yes": text}))
     here = 'd=$own/stage.$machine.$$; mkdir "$d" "$d/x"; cd "$d" &&'
     gone = '; cd "$here"; rm -rf "$d"'
     tar = f"{here} echo works >t && tar -cf - t | (cd x && tar -xmof -) && cat x/t{gone}"
@@ -131,5 +144,6 @@ def found(answers: Mapping[str, str]) -> Tools:
         tar=answers.get("tar") == "yes",
         gzip=answers.get("gzip") == "yes",
         readlink=answers.get("readlink") == "yes",
+        literal=answers.get("literal") == "yes",
         bulk_hash=_BULK_HASH if answers.get("bulk") == _BULK_HASH else "",
     )

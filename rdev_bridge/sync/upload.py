@@ -102,7 +102,7 @@ async def _content(
         return b"unpack() { :; }\n", None
     total_bytes, files = sum(item.size for item in items), sum(item.source is not None for item in items)
     if total_bytes <= _PLAIN_BYTES and len(items) <= _FEW:
-        text = b"".join(shell_stream(items, tools.encode))
+        text = b"".join(shell_stream(items, tools.printing))
         if text.isascii():
             return b"unpack() {\n:\n" + text + b"}\n", None
     gzip = tools.gzip and total_bytes > _PLAIN_BYTES and await asyncio.to_thread(worth_compressing, items)
@@ -124,7 +124,7 @@ async def _content(
 
 
 def _stream(items: list[Item], tools: Tools) -> Iterator[bytes]:
-    return tar_stream(items) if tools.tar else shell_stream(items, tools.encode)
+    return tar_stream(items) if tools.tar else shell_stream(items, tools.printing)
 
 
 def _unpack(emit: bytes, tools: Tools, *, gzip: bool) -> bytes:

@@ -1,0 +1,145 @@
+"""A second pair of eyes: a process that walks a workspace while the bridge talks to the server.
+
+A walk is thousands of system calls, and after each of them Python's lock is fought for: as a thread of the bridge it
+takes twice its time, and holds up the calls that it should run beside. What the process says is only what its walk
+came to; where that is not what the bridge expects, the bridge walks itself: nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rdev_bridge.sync.errors import SyncError
+from rdev_bridge.sync.memory import load_scan, save_scan
+from rdev_bridge.sync.scan import Scan, scan
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+_WORTH_FILES = 1000
+"""Below, a walk takes less than the question."""
+_STARTS = 3
+"""So often it may die before the bridge does without it."""
+
+
+class _Question(msgspec.Struct):
+    folder: bytes
+    load: bytes | None = None
+    """A file that `save_scan` wrote, to begin with anew."""
+
+
+class Walker:
+    """The bridge's side. One process serves all workspaces; it ends when the bridge does, however that ends."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._starts = 0
+        self._turn = asyncio.Lock()
+        self._ready: set[Path] = set()
+        self._getting_ready: asyncio.Task[None] | None = None
+
+    async def walk(self, folder: Path) -> str:
+        """The `fingerprint` of what a walk that begins now finds; empty where there is nobody to ask, or no answer."""
+        return await self._ask(_Question(os.fsencode(folder))) if folder in self._ready else ""
+
+    def get_ready(self, folder: Path, found: Scan, file: Path) -> None:
+        """Let the next walk begin from `found`, which may be kept in `file`. Waits for nothing."""
+        self._ready.discard(folder)
+        if len(found.seen) < _WORTH_FILES or self._starts > _STARTS:
+            return
+        if self._getting_ready is None or self._getting_ready.done():
+            self._getting_ready = asyncio.create_task(self._get_ready(folder, found, file))
+
+    async def _get_ready(self, folder: Path, found: Scan, file: Path) -> None:
+        await asyncio.to_thread(save_scan, file, found)
+        if await self._ask(_Question(os.fsencode(folder), os.fsencode(file))):
+            self._ready.add(folder)
+
+    async def _ask(self, question: _Question) -> str:
+        """The fingerprint of a walk that began after this call; empty where there is none."""
+        async with self._turn:
+            try:
+                if self._process is None:
+                    self._process = await self._start()
+                process = self._process
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(msgspec.json.encode(question) + b"\n")
+                answer = await process.stdout.readline()
+            except OSError:
+                answer = b""
+            except asyncio.CancelledError:
+                await self._end()  # its answer would be taken for that of the next question
+                raise
+            if not answer.endswith(b"\n"):
+                await self._end()
+            return answer.decode().strip()
+
+    async def _start(self) -> Process:
+        self._starts += 1
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RDEV_")}
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "rdev_bridge.sync.walker"),
+            cwd="/",
+            env=environ,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # not what a terminal's Ctrl-C ends
+        )
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        self._ready.clear()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def aclose(self) -> None:
+        """End the process."""
+        if self._getting_ready is not None:
+            self._getting_ready.cancel()
+            await asyncio.wait([self._getting_ready])
+        async with self._turn:
+            await self._end()
+
+
+def fingerprint(found: Scan) -> str:
+    """All of a scan that decides what a push does: the tree, the rules that chose it, what must not be brought."""
+    refused = "\0".join(f"{path}\0{reason}" for path, reason in sorted(found.refused.items()))
+    whole = f"{found.weight:x}\0{found.rules}\0{refused}"
+    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def main() -> None:
+    """The process's side: a line for each question, until the bridge is gone."""
+    gc.disable()  # there are no cycles, only large tables
+    known: dict[bytes, Scan] = {}
+    for line in sys.stdin.buffer:
+        question = msgspec.json.decode(line, type=_Question)
+        if question.load is not None:
+            known[question.folder] = load_scan(Path(os.fsdecode(question.load)))
+        try:
+            found = scan(Path(os.fsdecode(question.folder)), known.get(question.folder))
+        except (SyncError, OSError):
+            answer = ""
+        else:
+            known[question.folder] = found
+            answer = fingerprint(found)
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
