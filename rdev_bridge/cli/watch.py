@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rdev_bridge.cli import options, wish
 from rdev_bridge.core.consent import meaning
 from rdev_bridge.errors import RdevError, UsageError
+from rdev_bridge.settings import find_root
 
 if TYPE_CHECKING:
     import argparse
@@ -49,9 +50,10 @@ async def _watch(args: argparse.Namespace) -> int:
     from rdev_bridge.cli.watch_session import WatchSession
     from rdev_bridge.watch.watcher import WorkspaceWatcher
 
-    folder = options.root_of(args)
+    here = options.here_of(args)
+    folder = find_root(here)
     app = App([folder], os.environ, options.flags_of(args))
-    request = _request(app, args, folder)
+    request = _request(app, args, folder, here)
     name = request.task.name if request.task else request.command or ""
 
     def note(changed: list[Path]) -> None:
@@ -62,10 +64,10 @@ async def _watch(args: argparse.Namespace) -> int:
         agreed = _consent(session.request, app)
         try:
             app.reload()
-            session.request = _request(app, args, folder)
+            session.request = _request(app, args, folder, here)
             watcher.set_watches(_watches(name, session.request, args.on))
         except UsageError as error:
-            face.say(str(error))
+            face.say(f"{error}; until then {name} stays what it was")
         else:
             if _consent(session.request, app) != agreed and not app.is_trusted(folder):
                 session.hold(f"rdev.toml makes {name} something else now, and this workspace is not trusted")
@@ -102,12 +104,12 @@ def _consent(request: RunRequest, app: App) -> object:
     return task and meaning(task, {one.name: one for one in app.tasks() if one.folder == task.folder})
 
 
-def _request(app: App, args: argparse.Namespace, folder: Path) -> RunRequest:
+def _request(app: App, args: argparse.Namespace, folder: Path, here: Path) -> RunRequest:
     from rdev_bridge.model import BusyPolicy
 
     for error in app.settings_errors().values():
         raise error
-    request = wish.request_of(args, folder, options.here_of(args), app, verb="watch")
+    request = wish.request_of(args, folder, here, app, verb="watch")
     return request if request.task else replace(request, on_busy=BusyPolicy.QUEUE)
 
 

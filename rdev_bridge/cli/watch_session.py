@@ -18,7 +18,8 @@ from rdev_bridge.signals import exit_code_for, heeded
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
     from rdev_bridge.model import Run, RunRequest
-    from rdev_bridge.watch.watcher import WatchNotice, WorkspaceWatcher
+    from rdev_bridge.watch.notice import WatchNotice
+    from rdev_bridge.watch.watcher import WorkspaceWatcher
 
 _EXIT_GONE = 141  # what a shell shows for SIGPIPE
 _REDRAW_S = 1.0

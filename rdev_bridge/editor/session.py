@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rdev_bridge.problems.standing import PlacedProblem
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.runner import Submission
-    from rdev_bridge.watch.watcher import WatchNotice
+    from rdev_bridge.watch.notice import WatchNotice
 
 _SETTINGS = "settings"
 _REQUESTS_KEPT = 200

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rdev_bridge.core.consent import meaning
 from rdev_bridge.globs import compile_globs
 from rdev_bridge.model import RunRequest
-from rdev_bridge.watch.watcher import Watch, WatchNotice, WorkspaceWatcher
+from rdev_bridge.watch.watcher import Watch, WorkspaceWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rdev_bridge.model import Run, Task, Trigger
     from rdev_bridge.runs.runner import Submission
+    from rdev_bridge.watch.notice import WatchNotice
 
 
 class Watching:

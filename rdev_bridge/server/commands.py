@@ -136,6 +136,8 @@ class Commands:
             return CannotStartError("the command has a NUL character, which no program can be given", users_fault=True)
         if error.errno == errno.E2BIG:
             return CannotStartError("the command is longer than this system can start", users_fault=True)
+        if not self._root.is_dir():
+            return CannotStartError(f"the folder {self._root} is not there any more", users_fault=False)
         return CannotStartError(f"{self._shell[0]} cannot be started: {error.strerror}", users_fault=False)
 
     def _forget_running(self, command: Command) -> None:

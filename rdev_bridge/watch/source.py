@@ -28,6 +28,7 @@ _STEP_MS = 10
 _BATCH_MS = 50
 _ROUNDS = 20
 _CLOCK_SLACK_S = 1.0
+_GONE_LOOK_S = 0.5
 
 
 class _Notify(Protocol):
@@ -46,7 +47,8 @@ class _Notify(Protocol):
 class ChangeSource:
     """Calls `on_changes` on the event loop with what changed below `root`, from `start` until `stop`.
 
-    `on_polling` is called once, with a sentence for the user, if the system's watch limit is reached.
+    `on_polling` is called once, with a sentence for the user, if the system's watch limit is reached; `on_gone` with
+    true when the folder itself goes, and with false when there is one in its place again.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class ChangeSource:
         rules: IgnoreRules,
         on_changes: Callable[[list[RawChange]], None],
         on_polling: Callable[[str], None],
+        on_gone: Callable[[bool], None],
     ) -> None:
         self._root, self._rules = root, rules
-        self._on_changes, self._on_polling = on_changes, on_polling
+        self._on_changes, self._on_polling, self._on_gone = on_changes, on_polling, on_gone
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -87,7 +90,7 @@ class ChangeSource:
     def _run(self) -> None:
         try:
             os.listdir(self._root)  # noqa: PTH208 - raises what is wrong with the folder
-            self._from_s = time.time()
+            self._from_s, self._identity = time.time(), _identity(self._root)
             self._tree = Tree(self._root, self._rules)
             self._notify = self._open()
         except Exception as error:
@@ -95,11 +98,17 @@ class ChangeSource:
             return
         self._tell(self._ready.set_result, None)
         while not self._stop.is_set():
-            self._step()
+            try:
+                self._step()
+            except OSError:
+                self._begin_anew()
         self._notify.close()
 
     def _step(self) -> None:
         began_s = time.time()
+        if _identity(self._root) != self._identity:
+            self._begin_anew()
+            return
         try:
             events = self._notify.watch(_BATCH_MS, _STEP_MS, 0, self._stop)
         except RuntimeError:  # it chokes on names that are not UTF-8, and stays so: start over and look for ourselves
@@ -107,8 +116,30 @@ class ChangeSource:
             self._notify = self._open()
             self._report(self._tree.walk(self._root, self._since_s(began_s)))
             return
-        if isinstance(events, set):
+        if isinstance(events, set) and _identity(self._root) == self._identity:
             self._take_in(self._tree.digest(events))
+
+    def _begin_anew(self) -> None:
+        """The folder went, or another one took its place: wait for it, and report what is in it then."""
+        gone_s = time.time()
+        self._notify.close()
+        self._tell(self._on_gone, True)
+        changes: list[RawChange] = []
+        while True:
+            identity = _identity(self._root)
+            since_s = self._since_s(gone_s) if identity == self._identity else 0
+            try:
+                os.listdir(self._root)  # noqa: PTH208 - raises what is wrong with the folder
+                self._rules.reload()
+                changes += self._tree.walk(self._root, since_s)
+                self._notify = self._open()
+                break
+            except OSError:
+                if self._stop.wait(_GONE_LOOK_S):
+                    return
+        self._identity = identity
+        self._tell(self._on_gone, False)
+        self._report(changes + self._tree.walk(self._root, since_s))
 
     def _take_in(self, digest: Digest) -> None:
         """Report a digest; where folders came or went, watch the new set."""
@@ -185,3 +216,11 @@ _LIMIT = (
 
 def _is_limit(error: Exception) -> bool:
     return any(words in str(error) for words in ("watch limit", "Too many open files", "No space left"))
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        info = os.stat(folder)  # noqa: PTH116 - asked at each batch
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino

@@ -9,7 +9,6 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -19,6 +18,8 @@ from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.globs import compile_globs
 from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.model import BusyPolicy, Outcome, Trigger, TriggerKind
+from rdev_bridge.watch.gitlock import GitLock
+from rdev_bridge.watch.notice import NoticeKind, WatchNotice, gone_notice, loop_notice
 from rdev_bridge.watch.seen import SeenFiles
 from rdev_bridge.watch.source import ChangeSource
 
@@ -29,29 +30,9 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Run, RunRequest
     from rdev_bridge.watch.tree import RawChange
 
-_GIT_PATIENCE_S = 30.0
 _GIT_LOOK_S = 0.05
-_NAME_CHARS = 40
 _UNSERVED = (Outcome.SUPERSEDED, Outcome.ERROR)
 _CLOCK_LOOKS, _SAME_MOMENT_S = 5, 0.0005
-
-
-class NoticeKind(StrEnum):
-    """What a person should learn about watching."""
-
-    LOOP = "loop"
-    POLLING = "polling"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class WatchNotice:
-    """A sentence for the user."""
-
-    kind: NoticeKind
-    message: str
-    watch: str | None = None
-    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +88,15 @@ class WorkspaceWatcher:
         self._seen = SeenFiles()
         self._ours: dict[str, str] = {}
         self._told: set[tuple[str, Path]] = set()
-        self._paused = False
+        self._paused = self._gone = False
         self._timer: asyncio.TimerHandle | None = None
-        self._git_since_s: float | None = None
+        self._git = GitLock(self._rules.git_dir)
         self._source: ChangeSource | None = None
 
     async def __aenter__(self) -> WorkspaceWatcher:
         """Begin; what changes from here on is noticed. Raises OSError where the folder cannot be watched."""
         self._loop = asyncio.get_running_loop()
-        self._source = ChangeSource(self._root, self._rules, self._changed, self._polling)
+        self._source = ChangeSource(self._root, self._rules, self._changed, self._polling, self._went)
         await self._source.start()
         return self
 
@@ -211,6 +192,12 @@ class WorkspaceWatcher:
     def _polling(self, message: str) -> None:
         self._notice(WatchNotice(NoticeKind.POLLING, message))
 
+    def _went(self, gone: bool) -> None:
+        self._gone = gone
+        if gone:
+            self._notice(gone_notice(self.folder))
+        self._arm()
+
     def _judge(self, changes: list[FileChange]) -> None:
         if not changes:
             return
@@ -239,21 +226,9 @@ class WorkspaceWatcher:
 
     def _tell_loop(self, name: str, files: list[Path]) -> None:
         files = [file for file in files if (name, file) not in self._told]
-        if not files:
-            return
-        self._told.update((name, file) for file in files)
-        shown = self._relative(files[0])
-        called = name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
-        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        self._notice(
-            WatchNotice(
-                NoticeKind.LOOP,
-                f"{shown}{others} changed while {called} ran and looks like its own output, so it starts no new run; "
-                "if you changed it, run it once more, and if it is an output, list it in .gitignore",
-                name,
-                tuple(files),
-            )
-        )
+        if files:
+            self._told.update((name, file) for file in files)
+            self._notice(loop_notice(name, self._relative(files[0]), tuple(files)))
 
     # -- starting ---------------------------------------------------------------------------------------------------
 
@@ -262,15 +237,15 @@ class WorkspaceWatcher:
             self._timer.cancel()
             self._timer = None
         due_s = self._triggers.due_s
-        if due_s is not None and not self._paused:
+        if due_s is not None and not (self._paused or self._gone):
             self._timer = self._loop.call_at(due_s, self._start)
 
     def _start(self) -> None:
-        worked = self._git_since_s is not None
-        if self._git_works():
+        worked = self._git.was_held
+        if self._git.is_held(self._loop.time()):
             self._timer = self._loop.call_later(_GIT_LOOK_S, self._start)
             return
-        if worked and self._git_since_s is None:
+        if worked and not self._git.was_held:
             self._triggers.settle_anew(self._loop.time())
             self._arm()
             return
@@ -293,15 +268,6 @@ class WorkspaceWatcher:
             self._ours[self._submit(request).run_id] = name
         except (UsageError, RdevError) as error:
             self._notice(WatchNotice(NoticeKind.FAILED, f"{name} cannot start: {error}", name, files))
-
-    def _git_works(self) -> bool:
-        """Whether git is in the middle of changing files; after a while its lock is held to be left behind."""
-        now_s = self._loop.time()
-        if self._rules.git_dir is None or not os.path.exists(f"{self._rules.git_dir}/index.lock"):  # noqa: PTH110
-            self._git_since_s = None
-            return False
-        self._git_since_s = now_s if self._git_since_s is None else self._git_since_s
-        return now_s - self._git_since_s < _GIT_PATIENCE_S
 
     # -- names and times --------------------------------------------------------------------------------------------
 

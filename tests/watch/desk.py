@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdev_bridge.model import BusyPolicy, Outcome, Run, RunRequest, RunState, Task
-from rdev_bridge.watch.watcher import NoticeKind, Watch, WatchNotice, WorkspaceWatcher
+from rdev_bridge.watch.watcher import Watch, WorkspaceWatcher
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from rdev_bridge.watch.notice import NoticeKind, WatchNotice
 
 
 @dataclass

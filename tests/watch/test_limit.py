@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import watchfiles._rust_notify
 
-from rdev_bridge.watch.watcher import NoticeKind
+from rdev_bridge.watch.notice import NoticeKind
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, TriggerKind
-from rdev_bridge.watch.watcher import NoticeKind, WorkspaceWatcher, both_clocks
+from rdev_bridge.watch.notice import NoticeKind
+from rdev_bridge.watch.watcher import WorkspaceWatcher, both_clocks
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
@@ -450,6 +451,32 @@ async def test_a_folder_that_does_not_exist_cannot_be_watched(tmp_path: Path, de
     watcher = WorkspaceWatcher(tmp_path / "nowhere", submit=desk.submit, notice=desk.notices.append)
     with pytest.raises(OSError, match="nowhere"):
         await watcher.__aenter__()
+
+
+@pytest.mark.parametrize("polling", [False, True])
+async def test_the_folder_goes_and_comes_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, polling: bool, tmp_path: Path
+) -> None:
+    if polling:
+        monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "1")
+    desk.write("lib/a.py")
+    desk.write("b.py")
+    async with desk.watching():
+        shutil.rmtree(desk.folder)
+        await eventually_async(lambda: desk.of(NoticeKind.GONE), what="the word that it is gone")
+        assert str(desk.folder) in desk.of(NoticeKind.GONE)[0]
+        desk.write("lib/a.py", "from a fresh clone")
+        desk.write("b.py", "too")
+        await eventually_async(lambda: {"lib/a.py", "b.py"} <= desk.all_files)
+        await desk.sentinel("lib/c.py")
+        desk.folder.rename(tmp_path / "aside")
+        await eventually_async(lambda: len(desk.of(NoticeKind.GONE)) == 2, what="the word that it was moved")
+        (tmp_path / "aside" / "b.py").write_text("edited meanwhile")
+        count = len(desk.requests)
+        (tmp_path / "aside").rename(desk.folder)
+        await eventually_async(lambda: len(desk.requests) > count)
+        assert desk.files[count] == ["b.py"], "it is the same folder: only what changed meanwhile"
+        await desk.sentinel("lib/d.py")
 
 
 async def test_a_request_that_is_refused_is_told(desk: Desk) -> None:
