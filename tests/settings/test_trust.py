@@ -50,7 +50,7 @@ def test_a_link_is_the_folder_that_it_leads_to(tmp_path: Path) -> None:
 def test_grants_are_listed_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folders = [tmp_path / "a b\n", tmp_path / "c\udcff"]
     for folder in folders:
-        write(folder, "# é")
+        folder.mkdir()
         trust.grant(folder, "# é".encode())
     assert [grant.folder for grant in trust.grants()] == folders
     assert trust.grants()[0].content == "# é".encode()
