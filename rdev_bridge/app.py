@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
+from rdev_bridge.core.consent import meaning
 from rdev_bridge.errors import SettingsError, UsageError
 from rdev_bridge.model import EmbeddedServer, RemoteServer, RunState, SyncProgress, SyncResult, Target
 from rdev_bridge.runs.log import LogReader
@@ -126,6 +127,15 @@ class App:
         for workspace in known:
             errors += unknown_servers(workspace, user, flags=self.flags, environ=self.environ)
         return errors
+
+    def matcher_errors(self, task: Task) -> list[SettingsError]:
+        """What is wrong with the matchers of `task` and of what it depends on; they run all the same."""
+        meant = meaning(task, self.tasks_of(task.folder))
+        if not any(self.tasks_of(task.folder)[name].problem_matcher for name in meant):
+            return []  # so that a run without any need not import them
+        from rdev_bridge.problems.matchers import wrong_in
+
+        return list(wrong_in(self._workspace(task.folder), meant))
 
     def tasks(self) -> list[Task]:
         """The tasks of all folders."""

@@ -49,7 +49,20 @@ async def _run(args: argparse.Namespace) -> int:
     app.observers.append(face)
     async with app:
         run_id = app.runner.submit(request).run_id
-        return await foreground.until_over(app.runner, run_id)
+        telling = asyncio.create_task(_tell_wrong_matchers(app, request))
+        code = await foreground.until_over(app.runner, run_id)
+        await telling
+        return code
+
+
+async def _tell_wrong_matchers(app: App, request: RunRequest) -> None:
+    """The run goes on meanwhile, and whatever is found: only an editor needs its problems."""
+    from rdev_bridge.cli.terminal import say
+
+    task = request.task
+    if task is not None and (task.problem_matcher or task.depends_on):
+        for error in await asyncio.to_thread(app.matcher_errors, task):
+            say(f"{error} (the task runs all the same)")
 
 
 async def _detach(app: App, request: RunRequest) -> int:
@@ -57,6 +70,7 @@ async def _detach(app: App, request: RunRequest) -> int:
 
     async with app:
         run_id = app.runner.submit(replace(request, on_client_exit=OnClientExit.DETACH)).run_id
+        await _tell_wrong_matchers(app, request)
         if not await app.runner.wait_started(run_id):
             run = await app.runner.wait(run_id)
             raise RdevError(run.message or f"{run_id} did not start")

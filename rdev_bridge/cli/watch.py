@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rdev_bridge.app import App
+    from rdev_bridge.cli.watch_face import WatchFace
     from rdev_bridge.model import RunRequest
     from rdev_bridge.watch.watcher import Watch
 
@@ -69,6 +70,7 @@ async def _watch(args: argparse.Namespace) -> int:
         except UsageError as error:
             face.say(f"{error}; until then {name} stays what it was")
         else:
+            _tell_wrong_matchers(app, session.request, face)
             if _consent(session.request, app) != agreed and not app.is_trusted(folder):
                 session.hold(f"rdev.toml makes {name} something else now, and this workspace is not trusted")
 
@@ -86,10 +88,16 @@ async def _watch(args: argparse.Namespace) -> int:
     app.observers += [watcher, face]
     async with app:
         session = WatchSession(app.runner, watcher, face, request)
+        _tell_wrong_matchers(app, request, face)
         try:
             return await session.run()
         except OSError as error:
             raise RdevError(f"{folder} cannot be watched: {error}") from error
+
+
+def _tell_wrong_matchers(app: App, request: RunRequest, face: WatchFace) -> None:
+    for error in app.matcher_errors(request.task) if request.task else ():
+        face.say(f"{error} (the task runs all the same)")
 
 
 def _watches(name: str, request: RunRequest, on: list[str]) -> dict[str, Watch]:

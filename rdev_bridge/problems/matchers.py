@@ -15,7 +15,7 @@ from rdev_bridge.problems.problem import ApplyTo, Event, Problem
 from rdev_bridge.problems.vscode import matcher_from_vscode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from rdev_bridge.errors import SettingsError
     from rdev_bridge.problems.definition import Definition
@@ -42,9 +42,9 @@ def resolve(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]) -
     return Matcher(found)
 
 
-def wrong_in(workspace: Workspace) -> Iterator[SettingsError]:
-    """What is wrong with the matchers of a workspace's tasks, at its place in the file."""
-    for task in workspace.tasks.values():
+def wrong_in(workspace: Workspace, tasks: Collection[str] | None = None) -> Iterator[SettingsError]:
+    """What is wrong with the matchers of a workspace's tasks (None: of all), at its place in the file."""
+    for task in [task for name, task in workspace.tasks.items() if tasks is None or name in tasks]:
         try:
             resolve(task.problem_matcher)
         except MatcherError as error:
@@ -57,8 +57,9 @@ def named(name: str) -> tuple[Definition, ...]:
     try:
         return builtin.definitions(bare)
     except KeyError:
-        near = difflib.get_close_matches(bare.lower(), builtin.names(), n=3, cutoff=0.5) or builtin.names()
-        raise MatcherError(f"there is no matcher {name!r}; there is {', '.join(near)}") from None
+        near = difflib.get_close_matches(bare.lower(), builtin.names(), n=3, cutoff=0.6)
+        known = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(builtin.names())}"
+        raise MatcherError(f"there is no matcher {name!r}; {known}") from None
 
 
 class Matcher:

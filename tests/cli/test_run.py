@@ -343,6 +343,34 @@ def test_a_script_gets_the_outcome_alone(bridge: Bridge, monkeypatch: pytest.Mon
     )
 
 
+WRONG_MATCHER = """\
+[tasks.deps]
+command = "echo built"
+problem_matcher = { base = "$gc", pattern = "$gcc" }
+[tasks.test]
+command = "echo tested; exit 4"
+depends_on = ["deps"]
+problem_matcher = "pytst"
+[tasks.other]
+command = "true"
+problem_matcher = "nonsense"
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_wrong_matcher_is_told_once_and_changes_nothing(bridge: Bridge, form: str) -> None:
+    (bridge.folder / "rdev.toml").write_text(WRONG_MATCHER)
+    done = bridge.call("run", "--output", form, "test")
+    assert done.returncode == 4
+    first, second = done.stderr.decode().splitlines()
+    assert "rdev.toml:3: tasks.deps.problem_matcher.base: there is no matcher '$gc'; did you mean gcc" in first
+    assert "rdev.toml:7: tasks.test.problem_matcher: there is no matcher 'pytst'; did you mean pytest" in second
+    assert second.endswith("? (the task runs all the same)")
+    assert b"problem_matcher" not in done.stdout
+    if form == "jsonl":
+        assert all(json.loads(line)["event"] for line in done.stdout.splitlines())
+
+
 # ── jsonl ──
 
 

@@ -178,8 +178,8 @@ def test_the_first_form_of_background() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("gc", "problem_matcher: there is no matcher 'gc'; there is gcc"),
-        (["$gcc", "pytset"], "problem_matcher[1]: there is no matcher 'pytset'; there is pytest"),
+        ("gc", "problem_matcher: there is no matcher 'gc'; did you mean gcc"),
+        (["$gcc", "pytset"], "problem_matcher[1]: there is no matcher 'pytset'; did you mean pytest"),
         ({"owner": "x"}, "problem_matcher.pattern: a matcher needs a pattern"),
         ({"base": "$nope"}, "problem_matcher.base: there is no matcher '$nope'"),
         ({"pattern": "$nope"}, "problem_matcher.pattern: there is no matcher '$nope'"),
