@@ -95,10 +95,10 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
     return mark, colour, f"{name} {result(state.last)}{since}; waits for changes", KEYS
 
 
-def line_of(words: str, keys: str, most: int) -> str:
-    """Words and keys in `most` columns; the keys go first where there is no room for both."""
+def line_of(words: str, keys: str, most: int, *, asks: bool = False) -> str:
+    """Words and keys in `most` columns; the keys go first where there is no room for both, unless one is asked for."""
     whole = f"{words}; {keys}" if keys else words
-    return whole if width(whole) <= most else shortened(words, most)
+    return whole if width(whole) <= most else shortened(keys if asks else words, most)
 
 
 class StatusLine:
@@ -120,7 +120,7 @@ class StatusLine:
         if self._torn:
             return
         mark, colour, words, keys = describe(state, time.monotonic())
-        words = line_of(words, keys, max(columns() - 5, 8))
+        words = line_of(words, keys, max(columns() - 5, 8), asks=state.in_conflict)
         if self._colours:
             mark = f"\x1b[{colour}m{mark}\x1b[0m"
         line = f" {mark} {words}"

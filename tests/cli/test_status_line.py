@@ -70,6 +70,7 @@ def test_a_narrow_terminal_loses_the_keys_first_and_never_wraps() -> None:
     assert line_of("t passed; waits for changes", KEYS, 80).endswith(KEYS)
     assert line_of("t passed; waits for changes", KEYS, 30) == "t passed; waits for changes"
     assert line_of("t passed; waits for changes", KEYS, 12) == "t passed; w…"
+    assert line_of("t did not start: files changed", "o overwrite", 12, asks=True) == "o overwrite"
     assert width("日本語") == 6
     assert shortened("日本語のテスト", 8) == "日本語…"
     assert width("e\u0301") == 1
