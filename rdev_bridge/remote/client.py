@@ -14,7 +14,7 @@ from rdev_bridge.core.resume import Wait, retry_after_s
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.errors import RdevError
 from rdev_bridge.remote.events import read_error
-from rdev_bridge.remote.http import call_url, read_bounded
+from rdev_bridge.remote.http import Remainders, call_url, read_bounded
 from rdev_bridge.remote.unreachable import failure, was_not_sent, was_refused
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 START_RETRY_S = 30.0
 _TRY_AGAIN = frozenset({429, 503})
+_GATEWAYS_WORD = frozenset({502, 504, *range(520, 600)})
+"""Said by what stands before the server: it lost sight of a call that may have arrived. Those from 520 on are no
+standard, but in use.
+"""
 _MOST_GRACE_MS = 60_000
 
 
@@ -72,11 +76,17 @@ class Api:
     ) -> None:
         self.client = client
         self.whereabouts = whereabouts
+        self.remainders = Remainders()
         self.unanswered: set[str] = set()
         """Keys of the start calls that went out and that nothing is known of yet."""
         self._origin = origin
         self._project = project
         self._jitter = jitter
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.remainders.aclose()
+        await self.client.aclose()
 
     def events_url(self, stream_id: str) -> httpx.URL:
         """Where the stream of a command is."""
@@ -160,6 +170,10 @@ class Api:
 
 
 def _started(response: httpx.Response, answer: bytes, server: Whereabouts, project: str) -> Started:
+    if response.status_code in _GATEWAYS_WORD:
+        said = _said(answer)
+        text = f"a gateway before {server.name} answers {response.status_code}{f' ({said})' if said else ''}"
+        raise AnswerLostError(f"{text}; whether the command was started is not known", reason="answerLost")
     if not 200 <= response.status_code < 300:
         raise _refusal(response, answer, server, project)
     try:

@@ -13,7 +13,7 @@ import msgspec
 
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
 from rdev_bridge.errors import RdevError
-from rdev_bridge.model import EmbeddedServer, RemoteServer, Secret
+from rdev_bridge.model import ConnectionState, EmbeddedServer, RemoteServer, Secret
 from rdev_bridge.remote.client import AnswerLostError, Api, Started, pause
 from rdev_bridge.remote.command import cancel_script, cancellable_text, plain_text
 from rdev_bridge.remote.embedded import Lease
@@ -24,6 +24,7 @@ from rdev_bridge.remote.items import (
     CancelWay,
     CommandSpec,
     Completed,
+    ConnectionChanged,
     OutputArrived,
     Position,
     ShellAnswer,
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
 
 DEFAULT_GRACE_S = 5.0
 _CANCEL_CALL_S = 30.0
+_CANCEL_PAUSES_S = (0.25, 0.5, 1.0)
 _DEATH_S = 5.0
 _LONGEST_ANSWER_S = 20.0
 """A server of ours is asked to wait with its answer until it knows that what it killed is dead, but not for long."""
 _TRIES_HERE = 3
+_OPEN = (ConnectionState.CONNECTED, ConnectionState.RESUMED)
 
 
 def open_server(
@@ -109,7 +112,7 @@ class Connector:
             ending.cancel()
         await asyncio.gather(*self._endings, return_exceptions=True)
         if self._api is not None:
-            await self._api.client.aclose()
+            await self._api.aclose()
             self._api = None
         if self._lease is not None:
             self._lease.release()
@@ -121,8 +124,8 @@ class Connector:
         `pause` waits where the server cannot take it yet (`Api.start`). Cancelled while the answer is on its way, this
         ends the command too, which takes as long as a cancel.
 
-        Raises AnswerLostError where the command may be running (then also instead of a cancellation), RdevError where
-        it surely is not.
+        Raises AnswerLostError where the command may have run, and may still (then also instead of a cancellation),
+        RdevError where it surely never began.
         """
         token = secrets.token_hex(16)
         text = plain_text(spec) if self._lease is not None else cancellable_text(spec, token)
@@ -131,7 +134,7 @@ class Connector:
         except AnswerLostError as error:
             result = await self._end_unanswered(text, token)
             if result.dead:
-                raise RdevError(f"{error}; it does not run", reason=error.reason) from None
+                raise AnswerLostError(f"{error}; it does not run now", reason=error.reason) from None
             unended = "" if result.message == str(error) else f", and cannot be ended: {result.message}"
             raise AnswerLostError(f"{error}; it may run there{unended}", reason=error.reason) from None
         except asyncio.CancelledError:
@@ -235,7 +238,7 @@ class Connector:
         """End all that carries `token`, through `/shell`."""
         try:
             async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
-                started = await self.api.start(cancel_script(token, grace_s), secrets.token_hex(16))
+                started = await self._start_again_and_again(cancel_script(token, grace_s))
                 answer = await collect(self.adopt(Binding(started.stream_id, "", CancelWay.SCRIPT)).follow(None))
         except TimeoutError:
             return CancelResult(dead=False, message="the server did not answer in time")
@@ -245,6 +248,14 @@ class Connector:
             return CancelResult(dead=True)
         said = " ".join((answer.stdout + answer.stderr).split())[:200]
         return CancelResult(dead=False, message=f"processes are left on the server: {said}")
+
+    async def _start_again_and_again(self, script: str) -> Started:
+        """For one that does no harm twice, where whatever stands before the server is out of order for a moment."""
+        for pause_s in _CANCEL_PAUSES_S:
+            with suppress(AnswerLostError):
+                return await self.api.start(script, secrets.token_hex(16))
+            await asyncio.sleep(pause_s)
+        return await self.api.start(script, secrets.token_hex(16))
 
     @property
     def api(self) -> Api:
@@ -265,7 +276,7 @@ class Connector:
                 self._api = Api(client, origin, address.project, self.jitter, self.whereabouts)
                 if before is not None:
                     self._api.unanswered |= before.unanswered
-                    await before.client.aclose()
+                    await before.aclose()
         return self.api
 
     async def _use_remote(self, server: RemoteServer) -> None:
@@ -316,6 +327,8 @@ class RemoteCommand:
         self._position = after
         self._ended = False
         self._dead = asyncio.Event()
+        self.is_heard = False
+        """Whether its stream is open now, and can bring more."""
 
     async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
         """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
@@ -323,7 +336,7 @@ class RemoteCommand:
 
         async def endpoint() -> Endpoint:
             api = await connector.locate()  # the first time too: it may be long since the server was last looked for
-            return Endpoint(api.client, api.events_url(self.binding.stream_id))
+            return Endpoint(api.client, api.events_url(self.binding.stream_id), api.remainders)
 
         name = connector.target.server.name
         policy, jitter = connector.policy, connector.jitter
@@ -335,6 +348,8 @@ class RemoteCommand:
             async for item in items:
                 if isinstance(item, OutputArrived):
                     self._position = item.position
+                elif isinstance(item, ConnectionChanged):
+                    self.is_heard = item.connection.state in _OPEN
                 self._ended = self._ended or isinstance(item, Completed)
                 if isinstance(item, StreamFailed) and self.binding.cancel_way is CancelWay.DELETE:
                     item = StreamLost(item.message)  # a server of ours has it running before it answers the start

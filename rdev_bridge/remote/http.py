@@ -18,13 +18,14 @@ from rdev_bridge.remote.transport import StreamTransport
 from rdev_bridge.remote.unreachable import proxy_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from rdev_bridge.model import Secret
 
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
+_REMAINDER_S, _REMAINDER_BYTES = 1.0, 64 * 1024
 
 
 def checked_origin(url: str, *, allow_http: bool) -> httpx.URL:
@@ -108,6 +109,39 @@ def new_client(origin: httpx.URL, key: Secret | None, auth: CurrentKey | None = 
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a browser's ticket is none of our business
     )
+
+
+class Remainders:
+    """Answers that have said all they had to say, read to their end in the background.
+
+    Only then can their connection be used again: a round trip to a server that is far, and two more over TLS.
+    """
+
+    def __init__(self) -> None:
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def add(self, response: httpx.Response, source: AsyncIterator[bytes]) -> None:
+        """Read the rest of `source`, which is the body of `response`; close it where that does not end at once."""
+        reading = asyncio.create_task(_read_to_end(response, source))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+
+    async def aclose(self) -> None:
+        """Close those that have not ended."""
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
+
+async def _read_to_end(response: httpx.Response, source: AsyncIterator[bytes]) -> None:
+    left_bytes = _REMAINDER_BYTES
+    try:
+        with suppress(httpx.HTTPError, OSError):  # a time that is over among them
+            async with asyncio.timeout(_REMAINDER_S):
+                while left_bytes > 0 and (data := await anext(source, None)) is not None:
+                    left_bytes -= len(data)
+    finally:
+        await response.aclose()
 
 
 async def read_bounded(response: httpx.Response) -> bytes:

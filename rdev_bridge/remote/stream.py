@@ -16,7 +16,7 @@ from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
 from rdev_bridge.remote.bulk import BulkDecoder, Lines, Other, Text
 from rdev_bridge.remote.events import UNKNOWN_COUNT, read_complete, read_error, read_missing
-from rdev_bridge.remote.http import refuse_encoding
+from rdev_bridge.remote.http import Remainders, refuse_encoding
 from rdev_bridge.remote.items import (
     Completed,
     ConnectionChanged,
@@ -30,7 +30,7 @@ from rdev_bridge.remote.items import (
 from rdev_bridge.remote.unreachable import failure, is_untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
     from rdev_bridge.remote.unreachable import Whereabouts
 
@@ -39,10 +39,14 @@ _FINAL = (Completed, StreamFailed, StreamLost)
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where the stream is at this moment; a server on this machine may come back elsewhere."""
+    """Where the stream is at this moment; a server on this machine may come back elsewhere.
+
+    `remainders` takes a response that has told of the command's end.
+    """
 
     client: httpx.AsyncClient
     url: httpx.URL
+    remainders: Remainders
 
 
 class Follower:
@@ -120,6 +124,7 @@ class Follower:
         except RdevError as error:  # nowhere to connect to
             yield GiveUp(str(error))
             return
+        is_over, source = False, response.aiter_raw()
         try:
             refusal = self._refusal(response)
             if refusal is not None:
@@ -127,12 +132,16 @@ class Follower:
                 return
             resumed = resume.opened(time.monotonic())
             yield self._told(ConnectionState.RESUMED if resumed else ConnectionState.CONNECTED)
-            async for item in self._read(response):
+            async for item in self._read(response, source):
+                is_over = isinstance(item, _FINAL)
                 yield item
         except RdevError as error:
             yield GiveUp(str(error))
         finally:
-            await response.aclose()
+            if is_over:
+                endpoint.remainders.add(response, source)
+            else:
+                await response.aclose()
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store"), (b"Rdev-Features", b"lines")]
@@ -157,11 +166,12 @@ class Follower:
             return GiveUp(f"{where.name} answers with {shown} instead of an event stream; check {where.setting}")
         return None
 
-    async def _read(self, response: httpx.Response) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
+    async def _read(
+        self, response: httpx.Response, source: AsyncIterator[bytes]
+    ) -> AsyncGenerator[StreamItem | Wait | GiveUp, None]:
         resume = self._resume
         knows_lines = response.headers.get("rdev-features", "") == "lines"
         decoder = BulkDecoder(resume.position or "", knows_lines=knows_lines)
-        source = response.aiter_raw()
         reason = "the stream ended before the command did"
         while True:
             try:

@@ -41,8 +41,8 @@ Final = Completed | StreamFailed | StreamLost
 _log = logging.getLogger(__name__)
 _START_PATIENCE_S = 0.5
 """Well below the time that a bridge has for its own end, so that what was started can still be ended then."""
-_TAIL_S = 10.0
-"""Of a dead command's stream on which nothing comes: then its end is not waited for."""
+_TAIL_S, _UNHEARD_S = 10.0, 1.0
+"""Of a dead command's stream on which nothing comes, and of one that is not open: then its end is not waited for."""
 
 
 async def carry_out(runner: Runner, live: LiveRun) -> Ending:
@@ -129,7 +129,7 @@ async def follow_to_end(live: LiveRun, command: RemoteCommand, relay: Relay, aft
         await asyncio.wait({pump, ender}, return_when=asyncio.FIRST_COMPLETED)
         if pump.done():
             return await _after_stream(live, command, pump.result(), ender)
-        return await _after_cancel(live, ender.result(), pump, relay)
+        return await _after_cancel(live, command, ender.result(), pump, relay)
     finally:
         for task in (pump, ender):
             task.cancel()
@@ -183,12 +183,15 @@ async def _after_stream(
     return _ending_of(live, await ender)
 
 
-async def _after_cancel(live: LiveRun, result: CancelResult, pump: asyncio.Task[Final], relay: Relay) -> Ending:
+async def _after_cancel(
+    live: LiveRun, command: RemoteCommand, result: CancelResult, pump: asyncio.Task[Final], relay: Relay
+) -> Ending:
     """It is dead; what it said before it died may still be on its way, and a face may take its time with it."""
     while result.dead and live.is_heard and not pump.done():
-        before = relay.offset
-        await asyncio.wait({pump}, timeout=_TAIL_S)
-        if relay.offset == before and not relay.is_handing_on:
+        before, was_heard = relay.offset, command.is_heard
+        await asyncio.wait({pump}, timeout=_TAIL_S if was_heard else _UNHEARD_S)
+        has_opened = command.is_heard and not was_heard
+        if relay.offset == before and not relay.is_handing_on and not has_opened:
             break
     return _ending_of(live, result)
 

@@ -15,6 +15,7 @@ Faults are counted in raw bytes of the response, its head and chunk framing incl
     Fault(slice_bytes=100, delay_s=0.01)             # a slow link
     Fault(cut_at=0)                                  # the server did it, and nobody hears of it
     Fault(answer=b"HTTP/1.1 503 X\\r\\n\\r\\n")         # the server is never asked
+    Fault(instead=b"HTTP/1.1 504 X\\r\\n\\r\\n")        # the server did it, and a gateway tired of waiting
     Fault(rewind=5) / Fault(forget=True)             # resumes from five ids earlier / from the beginning
     Fault(lose=b"line 7")                            # lines of the stream with these bytes in them never arrive
     Fault(plain=True)                                # the server is asked as by any client: an event for each line
@@ -64,6 +65,7 @@ class Fault:
     slice_bytes: int | None = None
     delay_s: float = 0.0
     answer: bytes | None = None
+    instead: bytes | None = None
     rewind: int = 0
     forget: bool = False
     lose: bytes | None = None
@@ -192,6 +194,9 @@ class FaultProxy:
         cut = fault.cut_when or (after_bytes(fault.cut_at) if fault.cut_at is not None else lambda _: None)
         note = self._ids.setdefault(request.target, Ids()).tap() if request.is_stream else lambda _: None
         while data := await source.read(_READ_BYTES):
+            if fault.instead is not None:
+                await self._write(writer, fault.instead, fault)
+                return
             if fault.lose is not None:
                 data = _without(data, fault.lose)
             place = cut(data)

@@ -89,7 +89,7 @@ async def test_not_tried_for_longer_than_is_promised(monkeypatch: pytest.MonkeyP
     assert server.starts == []
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 500, 502, 504])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 500, 501])
 async def test_other_refusals_are_final_and_say_what_the_server_said(status: int) -> None:
     fault = answer(status, '{"error": {"message": "because \\u001b]0;title\\u0007 of it"}}')
     async with ForeignServer() as server, FaultProxy(server.port, lambda _: fault) as proxy:
@@ -99,6 +99,37 @@ async def test_other_refusals_are_final_and_say_what_the_server_said(status: int
         assert len(proxy.requests) == 1
     assert r"because \x1b]0;title\x07 of it" in str(caught.value)
     assert server.key not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [502, 504, 520, 524])
+async def test_a_gateways_word_does_not_say_that_nothing_was_started(status: int) -> None:
+    """It heard nothing from the server, which may have got the call; and for a moment it may know no better."""
+    said = answer(status, '{"error": {"message": "no upstream"}}')
+    faults = {0: Fault(instead=said.answer), 1: said, 2: said}
+    plan = lambda request: faults.get(request.number, PASS)  # noqa: E731 - a table lookup
+    async with ForeignServer() as server, FaultProxy(server.port, plan) as proxy:
+        async with connect(server, proxy.url) as connector:
+            with pytest.raises(client.AnswerLostError) as caught:
+                await connector.start(CommandSpec("sleep 1000"))
+        assert str(caught.value) == (
+            f"a gateway before the server at 127.0.0.1:{proxy.port} answers {status} (no upstream); whether the "
+            "command was started is not known; it does not run now"
+        )
+        assert len(server.starts) == 2, "the command once, and its cancel"
+        first = next(iter(server.commands.values()))
+        await eventually_async(lambda: first.done, what="the end of the command that nobody watches")
+
+
+async def test_a_gateway_that_stays_out_of_order_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rdev_bridge.remote.connect._CANCEL_PAUSES_S", (0.0,))
+    async with (
+        ForeignServer() as server,
+        FaultProxy(server.port, lambda _: answer(502)) as proxy,
+        connect(server, proxy.url) as connector,
+    ):
+        with pytest.raises(client.AnswerLostError, match=r"answers 502; whether .* is not known; it may run there$"):
+            await connector.start(CommandSpec("echo never"))
+    assert len(proxy.requests) == 3
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,25 @@ async def test_a_cancel_during_a_slow_start_says_what_is_known(later: Fault, out
             assert next(iter(server.commands.values())).done
 
 
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "never answered"])
+async def test_a_cancel_where_the_stream_cannot_be_had_waits_for_no_last_words(silent: bool, tmp_path: Path) -> None:
+    """A proxy may refuse long answers, and let the short ones through that a cancel is made of."""
+    stuck = Fault(cut_at=0, how="silence") if silent else REFUSED
+    async with (
+        ForeignServer(cwd=str(tmp_path)) as server,
+        FaultProxy(server.port, lambda request: stuck if request.target.endswith("=cmd-000") else PASS) as proxy,
+        app_of(tmp_path, server, proxy.url) as app,
+    ):
+        run_id = app.runner.submit(RunRequest(folder=tmp_path, command="touch there; exec sleep 1000")).run_id
+        await eventually_async((tmp_path / "there").exists, what="the command")
+        app.runner.cancel(run_id)
+        await eventually_async(lambda: next(iter(server.commands.values())).done, what="the command's end")
+        dead_s = asyncio.get_running_loop().time()
+        async with asyncio.timeout(60):
+            assert (await app.runner.wait(run_id)).outcome is Outcome.CANCELLED
+    assert asyncio.get_running_loop().time() - dead_s < 5.0, "about a second; ten where the stream is open"
+
+
 async def test_a_bridge_that_ends_during_a_slow_start_ends_the_command(tmp_path: Path) -> None:
     def plan(request: Request) -> Fault:
         return Fault(cut_at=0, how="silence") if request.number == 0 else PASS
