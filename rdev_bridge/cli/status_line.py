@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KEYS = "r run  p pause  c cancel  q quit"
 KEYS_RUNNING = "r again  c cancel  q quit"
+KEY_MINE = "m mine  "
 KEYS_PAUSED = "r run  p go on  q quit"
 KEYS_CONFLICT = "o overwrite theirs  t leave theirs  q quit"
 _NAME_CHARS = 40
@@ -50,6 +51,7 @@ class WatchState:
     changed: bool = False
     why: str = ""
     syncing: str = ""
+    asks_whose: bool = False
     last: Run | None = None
 
     @property
@@ -77,13 +79,14 @@ def seconds(duration_s: float) -> str:
 def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
     """The state as (mark, SGR colour, words, keys)."""
     name = shortened(state.name, _NAME_CHARS)
+    mine = KEY_MINE if state.asks_whose else ""
     last = f"; last {result(state.last)}" if state.last else ""
     if state.running_since_s is not None:
         took = seconds(now_s - state.running_since_s)
         doing = "cancelling" if state.cancelling else "running"
         then = "runs again after that" if state.queued else "files changed since" if state.overtaken else ""
         parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
-        return "●", "33", "; ".join(part for part in parts if part) + last, KEYS_RUNNING
+        return "●", "33", "; ".join(part for part in parts if part) + last, mine + KEYS_RUNNING
     if state.paused:
         return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}", KEYS_PAUSED
     if state.last is None or state.last.outcome is None:
@@ -92,7 +95,7 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
     if state.in_conflict:
         return mark, colour, f"{name} {result(state.last)}: files changed on the server too", KEYS_CONFLICT
     since = "; files changed since" if state.last.stale else ""
-    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes", KEYS
+    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes", mine + KEYS
 
 
 def line_of(words: str, keys: str, most: int, *, asks: bool = False) -> str:

@@ -14,6 +14,7 @@ from rdev_bridge.cli.keys import Keys
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import ConflictPolicy
 from rdev_bridge.signals import exit_code_for, heeded
+from rdev_bridge.watch.notice import NoticeKind
 
 if TYPE_CHECKING:
     from rdev_bridge.cli.watch_face import WatchFace
@@ -56,7 +57,9 @@ class WatchSession:
 
     def notice(self, notice: WatchNotice) -> None:
         """The watcher has something to say."""
-        self._face.say(notice.message)
+        can_claim = notice.kind is NoticeKind.LOOP and self._keys.heard
+        self._face.state.asks_whose = can_claim or self._face.state.asks_whose
+        self._face.say(notice.message + ("; m: it was you, and such changes count from now on" if can_claim else ""))
 
     def stale(self, run_id: str) -> None:
         """Files changed after this run began."""
@@ -99,6 +102,10 @@ class WatchSession:
                 self._run_now(replace(self.request, sync_conflict=ConflictPolicy.OURS))
             case "t" if self._face.state.in_conflict:
                 self._run_now(replace(self.request, sync_conflict=ConflictPolicy.THEIRS))
+            case "m" if self._face.state.asks_whose:
+                self._face.state.asks_whose = False
+                self._watcher.take_loops()
+                self._run_now(self.request)
             case "p":
                 (self._watcher.resume if self._watcher.paused else self._watcher.pause)()
             case "c":

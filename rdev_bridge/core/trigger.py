@@ -139,6 +139,8 @@ class Triggers:
     def __init__(self) -> None:
         self._tasks: dict[str, _Task] = {}
         self._spans: dict[str, _Span] = {}
+        self.takes_loops = False
+        """The user says that what looks like a loop is their own work: such changes count."""
 
     def changed(self, name: str, change: FileChange, now_s: float, *, starts: bool = True) -> tuple[Verdict, list[str]]:
         """A file that the task watches changed. Returns what it means, and the runs that are stale from now on.
@@ -231,7 +233,7 @@ class Triggers:
         if change.made or path in span.made:
             span.made.add(path)
             return Verdict.MADE_BY_RUN
-        return Verdict.COUNTS if first == span.run_id else Verdict.LOOP
+        return Verdict.COUNTS if self.takes_loops or first == span.run_id else Verdict.LOOP
 
     def _under_way(self, name: str, change: FileChange) -> _Span | None:
         spans: Iterable[_Span] = reversed(self._spans.values())

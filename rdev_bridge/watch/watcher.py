@@ -137,6 +137,10 @@ class WorkspaceWatcher:
         self._paused = False
         self._arm()
 
+    def take_loops(self) -> None:
+        """What looks like a run's own output starts a run from now on: the user says that it was they."""
+        self._triggers.takes_loops = True
+
     def saved(self, path: Path) -> None:
         """An editor saved `path` just now (`textDocument/didSave`)."""
         real = self._real(path)

@@ -248,6 +248,22 @@ def test_a_task_that_formats_its_own_source_does_not_loop(
     assert starts == ["", ": a.txt changed", ": b.txt changed"]
 
 
+def test_a_server_beside_an_editor_that_leaves_no_traces(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    (work / "rdev.toml").write_text('[tasks.t]\ncommand = "cat a.txt; exec sleep 600"\non_busy = "restart"\n')
+    child = terminal("t")
+    for text in ("one", "two", "three"):
+        child.expect_exact(f"{text}\r\n")
+        child.expect_exact("running t, 1.")
+        (work / "a.txt").write_text({"one": "two\n", "two": "three\n", "three": "four\n"}[text])
+        if text == "two":
+            child.expect_exact("looks like its own output")
+            child.expect_exact("m mine")
+            child.send("m")
+    child.expect_exact("four\r\n")
+    child.send("q")
+    assert code_of(child) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

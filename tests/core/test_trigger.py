@@ -195,6 +195,21 @@ def test_a_start_names_every_file_since_the_last_run_began() -> None:
     assert set(triggers.start(5.0)[0][1]) == {A, B, C}, "a run that was cut off leaves its files"
 
 
+def test_the_user_may_claim_what_looks_like_a_loop() -> None:
+    triggers = Triggers()
+    for n in (1, 2):
+        triggers.run_started(f"r{n}", "t", n * 10.0)
+        verdict, _ = triggers.changed("t", change(A, n * 10.0 + 1), n * 10.0 + 1)
+        triggers.run_ended(f"r{n}", n * 10.0 + 2, unserved=False)
+    assert verdict is LOOP
+    triggers.takes_loops = True
+    triggers.run_started("r3", "t", 30.0)
+    assert triggers.changed("t", change(A, 31.0), 31.0)[0] is COUNTS
+    assert triggers.changed("t", change(B, 31.0, made=True), 31.0)[0] is MADE, (
+        "what a run makes is no work of the user's"
+    )
+
+
 def test_runs_become_stale_once() -> None:
     triggers = Triggers()
     triggers.run_started("r1", "t", 1.0)
