@@ -16,13 +16,13 @@ from rdev_bridge.editor.features.settings_file import SettingsWatch
 from rdev_bridge.editor.features.trust import TrustQuestion
 from rdev_bridge.editor.peer import Unanswered
 from rdev_bridge.editor.watching import Watching
-from rdev_bridge.errors import UsageError
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import RunRequest
 from rdev_bridge.problems.board import MatchedRun, ProblemBoard
 from rdev_bridge.runs.spec import cwd_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
     from rdev_bridge.app import App
@@ -186,13 +186,17 @@ class Session:
         self.watching.saved(path)
 
     async def _watch_tasks(self) -> None:
+        await self._watching_may_fail(self.watching.set_tasks(self.app.tasks()))
+
+    async def _watching_may_fail(self, change: Awaitable[None]) -> None:
+        """Where nobody asked for it by a task's name, word of it is enough."""
         try:
-            await self.watching.set_tasks(self.app.tasks())
-        except (OSError, UsageError) as error:
+            await change
+        except (RdevError, UsageError) as error:
             self._warn(f"Watching failed: {error}")
 
     async def watch(self, task: Task, enabled: bool) -> bool:
-        """`rdev/watch`. Raises UsageError for patterns that cannot be watched."""
+        """`rdev/watch`. Raises UsageError for patterns, RdevError for a folder that cannot be watched."""
         watching = await self.watching.switch(task, enabled)
         self.tasks_changed()
         return watching
@@ -204,14 +208,14 @@ class Session:
     async def grant_trust(self, folder: Path) -> bool:
         """`rdev/trust`."""
         self.app.trust(folder)
-        await self.watching.trust_changed()
+        await self._watching_may_fail(self.watching.trust_changed())
         self.tasks_changed()
         return self.is_trusted(folder)
 
     async def vouch(self) -> bool:
         """The editor's own trust was granted while the session runs."""
         self.app.vouched_for = True
-        await self.watching.trust_changed()
+        await self._watching_may_fail(self.watching.trust_changed())
         self.tasks_changed()
         return True
 

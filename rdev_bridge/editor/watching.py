@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from rdev_bridge.core.consent import meaning
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.globs import compile_globs
 from rdev_bridge.model import RunRequest
 from rdev_bridge.watch.watcher import Watch, WorkspaceWatcher
@@ -56,7 +57,7 @@ class Watching:
         return self._named.get(key, bool(task.watch) and self._is_trusted(task.folder))
 
     async def set_tasks(self, tasks: Iterable[Task]) -> None:
-        """The tasks there are now. Raises OSError or UsageError where something cannot be watched."""
+        """The tasks there are now. Raises RdevError or UsageError where a folder cannot be watched; the others are."""
         now = {(task.folder, task.name): task for task in tasks}
         for key in [key for key in self._named if key not in now]:
             del self._named[key]
@@ -66,17 +67,20 @@ class Watching:
             if self._named.get(key) and not is_same and not self._is_trusted(task.folder):
                 del self._named[key]
         self._tasks = now
-        await self._apply()
+        await self._apply_to_all()
 
     async def switch(self, task: Task, enabled: bool) -> bool:
-        """Turn one task on or off, by its name. Starts nothing."""
+        """Turn one task on or off, by its name. Starts nothing. Raises as `set_tasks` does, for its folder."""
         self._named[task.folder, task.name] = enabled
-        await self._apply()
+        failure = (await self._apply()).get(task.folder)
+        if failure is not None:
+            del self._named[task.folder, task.name]
+            raise failure
         return enabled
 
     async def trust_changed(self) -> None:
-        """A folder became trusted, or is so no more."""
-        await self._apply()
+        """A folder became trusted, or is so no more. Raises as `set_tasks` does."""
+        await self._apply_to_all()
 
     async def close(self) -> None:
         """Watch nothing any more."""
@@ -84,7 +88,12 @@ class Watching:
             for folder in list(self._watchers):
                 await self._stop(folder)
 
-    async def _apply(self) -> None:
+    async def _apply_to_all(self) -> None:
+        for failure in (await self._apply()).values():
+            raise failure
+
+    async def _apply(self) -> dict[Path, RdevError | UsageError]:
+        """Watch what is to be watched now; what stands in the way, by folder."""
         async with self._applying:
             wanted: dict[Path, dict[str, Watch]] = {}
             for (folder, name), task in self._tasks.items():
@@ -93,8 +102,15 @@ class Watching:
                     wanted.setdefault(folder, {})[name] = Watch(request, task.watch, self.is_on(task))
             for folder in self._watchers.keys() - wanted.keys():
                 await self._stop(folder)
+            failures: dict[Path, RdevError | UsageError] = {}
             for folder, watches in wanted.items():
-                (await self._watcher(folder)).set_watches(watches)
+                try:
+                    (await self._watcher(folder)).set_watches(watches)
+                except OSError as error:
+                    failures[folder] = RdevError(f"{folder} cannot be watched: {error.strerror or error}")
+                except UsageError as error:
+                    failures[folder] = error
+            return failures
 
     async def _watcher(self, folder: Path) -> WorkspaceWatcher:
         if folder not in self._watchers:

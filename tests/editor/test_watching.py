@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rdev_bridge.editor.watching import Watching
+from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Disposition, RunRequest, Task
 from rdev_bridge.runs.runner import Submission
 from tests.support.wait import eventually_async
@@ -79,3 +82,18 @@ async def test_two_tasks_switched_on_at_once_share_one_watcher(tmp_path: Path) -
         appear("b.txt")
         await eventually_async(lambda: notes.started.count("second") == 2)
         assert sorted(notes.started) == ["first", "second", "second"]  # another watcher would not know that one is off
+
+
+async def test_a_folder_that_cannot_be_watched_takes_no_other_along(tmp_path: Path) -> None:
+    gone = Task(name="gone", folder=tmp_path / "gone", command="true", watch=("*.txt",))
+    here = Task(name="here", folder=tmp_path / "here", command="true", watch=("*.txt",))
+    here.folder.mkdir()
+    notes = Notes(trusted=True)
+    async with watching(notes, []) as desk:
+        with pytest.raises(RdevError, match="gone cannot be watched: No such file"):
+            await desk.set_tasks([gone, here])
+        with pytest.raises(RdevError, match="gone cannot be watched"):
+            await desk.switch(gone, enabled=True)
+        assert await desk.switch(here, enabled=True)
+        (here.folder / "a.txt").write_text("x")
+        await eventually_async(lambda: notes.started == ["here"])
