@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rdev_bridge.errors import UsageError
+from rdev_bridge.gitpattern import translated
 from rdev_bridge.ignore import Patterns
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 1000
-_INTRICATE = frozenset("[\\")
-"""Only what has one of these can be no pattern."""
 
 
 def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -30,23 +29,26 @@ def compile_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
     if all(pattern.startswith("!") for pattern in written):
         written.insert(0, "*")
     compiled = _compiled([line for pattern in written for line in _checked(pattern)])
-    return lambda path: compiled.verdict(path) is True
+    return compiled.takes
 
 
 def check_glob(pattern: str) -> None:
-    """Raises UsageError where `compile_globs` would. Most patterns need no engine for it, which is slow to import."""
+    """Raises UsageError where `compile_globs` would, without its engine, which is slow to import."""
     for line in _checked(pattern):
-        if not _INTRICATE.isdisjoint(line):
-            _compiled([line])
+        _translated(line)
 
 
 def _compiled(lines: list[str]) -> Patterns:
     for line in lines:
-        try:
-            Patterns([line])
-        except ValueError as error:
-            raise UsageError(f"{line!r} is no pattern that can be watched: {error}") from error
+        _translated(line)
     return Patterns(lines)
+
+
+def _translated(line: str) -> None:
+    try:
+        translated(line)
+    except ValueError as error:
+        raise UsageError(f"{line!r} is no pattern that can be watched: {error}") from None
 
 
 def _checked(pattern: str) -> list[str]:

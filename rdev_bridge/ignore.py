@@ -1,8 +1,8 @@
 """What git would ignore: nested `.gitignore` files, `.git/info/exclude`, and the user's own `git/ignore`.
 
-Source: gitignore(5). A folder's own file wins over its parents', the last matching line of a file wins, and nothing
-below an ignored folder can be taken back. Version control's own folders are always ignored, as is the file in
-their place in a worktree or a submodule.
+Source: gitignore(5); what a line means is `gitpattern`'s. A folder's own file wins over its parents', the last matching
+line of a file wins, and nothing below an ignored folder can be taken back. Version control's own folders are always
+ignored, as is the file in their place in a worktree or a submodule.
 
 Patterns come with a stranger's files, so they are matched by RE2, in time linear in the name: on Python's expressions
 `*a*a*a*a*a*b` and one long name would hold everything up for minutes.
@@ -10,20 +10,30 @@ Patterns come with a stranger's files, so they are matched by RE2, in time linea
 
 from __future__ import annotations
 
+import codecs
 import os
-import re
-import warnings
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from rdev_bridge.gitpattern import lines_of, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pathspec import GitIgnoreSpec
+    from rdev_bridge.gitpattern import Pattern
 
 _PRIVATE_USE = 0x10FF00
 _NO_UTF8 = {0xDC00 + byte: chr(_PRIVATE_USE + byte) for byte in range(0x80, 0x100)}
+_MOST_BYTES = 16 * 1024 * 1024
+_MOST_MEMORY = 64 * 1024 * 1024
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj", ".rdev-push"})
+
+
+class _Automaton(Protocol):
+    """What `re2.Set` is once it is compiled: which of its patterns match, by number, in no order."""
+
+    def Match(self, text: str | bytes) -> list[int] | None: ...  # noqa: N802 - its name
 
 
 class IgnoreRules:
@@ -68,27 +78,32 @@ class IgnoreRules:
         known = self._folders.get(path)
         if known is None:
             parent, name = path.rsplit("/", 1)
-            known = name in _NEVER or not parent or self.folder_ignored(parent) or self._excludes(path + "/", parent)
+            known = (
+                name in _NEVER
+                or not parent
+                or self.folder_ignored(parent)
+                or self._excludes(path, parent, is_folder=True)
+            )
             self._folders[path] = known
         return known
 
     def file_ignored(self, path: str) -> bool:
         """Whether a file in the workspace is ignored."""
         parent, name = path.rsplit("/", 1)
-        return name in _NEVER or self.folder_ignored(parent) or self._excludes(path, parent)
+        return name in _NEVER or self.folder_ignored(parent) or self._excludes(path, parent, is_folder=False)
 
-    def _excludes(self, path: str, folder: str) -> bool:
+    def _excludes(self, path: str, folder: str, *, is_folder: bool) -> bool:
         while True:
             patterns = self._patterns_of(folder)
             if patterns is not None:
-                verdict = patterns.verdict(path[len(folder) + 1 :])
+                verdict = patterns.verdict(path[len(folder) + 1 :], is_folder=is_folder)
                 if verdict is not None:
                     return verdict
             if folder == self._top:
                 break
             folder = folder.rsplit("/", 1)[0]
         below = path[len(self._top) + 1 :]
-        verdicts = (patterns.verdict(below) for patterns in self._general)
+        verdicts = (patterns.verdict(below, is_folder=is_folder) for patterns in self._general)
         return next((verdict for verdict in verdicts if verdict is not None), False)
 
     def _patterns_of(self, folder: str) -> Patterns | None:
@@ -99,44 +114,87 @@ class IgnoreRules:
     @staticmethod
     def _read(path: str) -> Patterns | None:
         try:
-            lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
+            with open(path, "rb", opener=_open_in_place if path.endswith("/.gitignore") else _open) as file:
+                content = file.read(_MOST_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except OSError:
             return None
-        return Patterns(lines, pass_over=True)
+        return Patterns(lines_of(content.removeprefix(codecs.BOM_UTF8).decode("latin-1")), as_git=True)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO in its place holds nobody up
+
+
+def _open_in_place(path: str, flags: int) -> int:
+    """A stranger's link leads nowhere, as in git."""
+    return _open(path, flags | os.O_NOFOLLOW)
 
 
 class Patterns:
     """Lines of a `.gitignore`, of which the last one that matches decides.
 
-    Raises ValueError for a line that is no pattern; with `pass_over` it is left out, as git does.
+    Raises ValueError for a line that can match nothing. `as_git` passes over such a line, and compares byte by byte, so
+    that `?` is not enough for an `é`; lines are a file's bytes then, read as Latin-1.
     """
 
-    def __init__(self, lines: Iterable[str], *, pass_over: bool = False) -> None:
-        self._specs = _compiled([matchable(line) for line in lines], pass_over)
+    def __init__(self, lines: Iterable[str], *, as_git: bool = False) -> None:
+        self._bytewise = as_git
+        patterns = []
+        for line in lines:
+            try:
+                patterns.append(translated(line if as_git else matchable(line)))
+            except ValueError:
+                if not as_git:
+                    raise
+        self._automata = _compiled(patterns, bytewise=as_git)
 
-    def verdict(self, name: str) -> bool | None:
-        """Whether `name` is taken (True) or left (False); None where no line speaks of it."""
-        name = matchable(name)
-        verdicts = (spec.check_file(name).include for spec in self._specs)
-        return next((verdict for verdict in verdicts if verdict is not None), None)
+    def verdict(self, name: str, *, is_folder: bool) -> bool | None:
+        """Whether `name` itself is ignored (True) or taken back (False); None where no line speaks of it."""
+        text = os.fsencode(name) if self._bytewise else matchable(name)
+        for automaton, patterns in self._automata:
+            for index in sorted(automaton.Match(text) or (), reverse=True):
+                if is_folder or not patterns[index].folders_only:
+                    return patterns[index].takes
+        return None
+
+    def takes(self, path: str) -> bool:
+        """Whether the last line that matches `path`, a file's, or a folder that holds it, is no `!`."""
+        names = matchable(path).split("/")
+        for automaton, patterns in self._automata:
+            matched = set(automaton.Match("/".join(names)) or ())
+            matched = {index for index in matched if not patterns[index].folders_only}
+            for count in range(1, len(names)):
+                matched.update(automaton.Match("/".join(names[:count])) or ())
+            if matched:
+                return patterns[max(matched)].takes
+        return False
 
 
-def _compiled(lines: list[str], pass_over: bool) -> list[GitIgnoreSpec]:
-    """The last lines first. Thousands of them are more than one automaton may hold, so there are several then."""
-    import re2
-    from pathspec import GitIgnoreSpec  # imported when they are first needed
+def _compiled(patterns: list[Pattern], *, bytewise: bool) -> list[tuple[_Automaton, list[Pattern]]]:
+    """The last patterns first. Thousands of them are more than one automaton may hold, so there are several then."""
+    if not patterns:
+        return []
+    import re2  # imported when it is first needed
 
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MOST_MEMORY
+    if bytewise:
+        options.encoding = re2.Options.Encoding.LATIN1
+    automaton = re2.Set.FullMatchSet(options)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # `[[:alpha:]]`, of which pathspec asks Python's engine too
-            return [GitIgnoreSpec.from_lines(lines, backend="re2")]
-    except (ValueError, re.error, re2.error) as error:
-        if len(lines) > 1:
-            middle = len(lines) // 2
-            return _compiled(lines[middle:], pass_over) + _compiled(lines[:middle], pass_over)
-        if pass_over:
+        for pattern in patterns:
+            automaton.Add(pattern.regex.encode("latin-1") if bytewise else pattern.regex)
+        automaton.Compile()
+    except re2.error as error:
+        if len(patterns) > 1:
+            middle = len(patterns) // 2
+            parts = (patterns[middle:], patterns[:middle])
+            return [one for part in parts for one in _compiled(part, bytewise=bytewise)]
+        if bytewise:
             return []
         raise ValueError(str(error)) from None
+    return [(automaton, patterns)]
 
 
 def matchable(name: str) -> str:

@@ -20,6 +20,9 @@ from rdev_bridge.globs import check_glob, compile_globs
         (["*.py", "!gen_*.py"], ["a.py"], ["gen_a.py"]),
         (["!*.md"], ["a.py"], ["a.md"]),
         (["a b.txt"], ["a b.txt"], ["a"]),
+        (["src/", "!src/gen/"], ["src/a", "lib/src/gen/x"], ["src/gen/x", "src/gen/x/y"]),
+        (["src/**", "!src/**/gen/"], ["src/a/b"], ["src/gen/x", "src/a/gen/x"]),
+        (["[äö]?.[[:alpha:]]"], ["äé.c", "x/öa.h"], ["ää.1", "a.c"]),
     ],
 )
 def test_patterns(patterns: list[str], yes: list[str], no: list[str]) -> None:
@@ -29,7 +32,7 @@ def test_patterns(patterns: list[str], yes: list[str], no: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["../lib/*.py", "", "!", " ", "#x", "a/../../b", "{a,b}" * 12, "[z-a]", "a\\", "[[:foo:]]"]
+    "pattern", ["../lib/*.py", "", "!", " ", "#x", "a/../../b", "{a,b}" * 12, "[/]", "[a", "a\\", "[[:foo:]]"]
 )
 def test_a_pattern_that_cannot_work_is_refused_by_name(pattern: str) -> None:
     with pytest.raises(UsageError) as raised:

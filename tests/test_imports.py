@@ -35,7 +35,7 @@ def test_run_loads_no_editor_no_server_and_nothing_of_a_task_s(tmp_path: Path) -
     modules = imported_by(tmp_path, "run", "--", "true")
     assert "rdev_bridge.runs.runner" in modules
     not_needed = ["rdev_bridge.editor", "rdev_bridge.server", "rdev_bridge.watch", "rdev_bridge.problems"]
-    not_needed += ["rdev_bridge.sync", "lsprotocol", "pygls", "starlette", "uvicorn", "watchfiles", "re2", "pathspec"]
+    not_needed += ["rdev_bridge.sync", "lsprotocol", "pygls", "starlette", "uvicorn", "watchfiles", "re2"]
     assert found(modules, *not_needed, "keyring", "click", "rich", "pygments") == []
 
 
@@ -69,4 +69,4 @@ def test_the_daemon_answers_initialize_before_it_loads_what_a_run_needs(tmp_path
     assert b"serverInfo" in done.stdout
     modules = set(json.loads(next(line for line in done.stderr.splitlines() if line.startswith(b"["))))
     late = ["httpx", "httpcore", "anyio", "rdev_bridge.app", "rdev_bridge.runs.runner", "rdev_bridge.remote"]
-    assert found(modules, *late, "lsprotocol", "pygls", "watchfiles", "re2", "pathspec", "keyring") == []
+    assert found(modules, *late, "lsprotocol", "pygls", "watchfiles", "re2", "keyring") == []
