@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rdev_bridge.core.shown import one_line
+from rdev_bridge.editor.surrogates import made_whole
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +84,18 @@ class _CancelParams(msgspec.Struct):
     id: msgspec.Raw
 
 
+def _decoded(body: bytes) -> _Message:
+    try:
+        return _decode_message(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        whole = made_whole(body)
+        if whole == body:
+            raise
+        return _decode_message(whole)
+
+
 _decode_message = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -111,7 +124,7 @@ class Peer:
         """Take one message body in; never raises."""
         try:
             body.decode()  # raw params are decoded later, or never; what is no UTF-8 is no JSON (RFC 8259, 8.1)
-            message = _decode_message(body)
+            message = _decoded(body)
         except msgspec.ValidationError:
             self._refuse(b"null", INVALID_REQUEST, "a message is one JSON object (LSP has no batches)")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from rdev_bridge.editor.surrogates import made_whole
 from tests.editor.editor import Editor, Refused, framed
 
 INIT = {"processId": None, "capabilities": {}}
@@ -28,7 +30,7 @@ BAD_MESSAGES = [
     (framed(b""), None, -32700),
     (framed(b"\xff\xfe{}"), None, -32700),
     (framed(b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"t":"\xff"}}'), None, -32700),
-    (framed(b'{"jsonrpc":"2.0","id":7,"method":"rdev/run","params":{"task":"\\ud800"}}'), None, -32700),
+    (framed(b'{"jsonrpc":"2.0","id":7,"method":"rdev/run","params":{"task":"\\ud800"}}'), 7, -32602),
     (framed(b"[" * 100_000), None, -32600),
     (framed(b'{"a":' * 50_000), None, -32700),
     (framed(b"[]"), None, -32600),
@@ -74,6 +76,32 @@ def test_a_bad_message_is_answered_and_the_daemon_goes_on(running: Editor, sent:
     running.send_bytes(sent + framed({"jsonrpc": "2.0", "id": 999_999_999, "method": "rdev/tasks"}))
     assert refusal(running, number)["code"] == code
     assert "result" in running.take(lambda message: message.get("id") == 999_999_999)
+
+
+@pytest.mark.parametrize(
+    ("sent", "wanted"),
+    [
+        (rb'"\ud83d"', rb'"\ufffd"'),
+        (rb'"\uD83D\uDE00 \udc00"', rb'"\uD83D\uDE00 \ufffd"'),
+        (rb'"\ud83d\ud83d\ude00\n"', rb'"\ufffd\ud83d\ude00\n"'),
+        (rb'"\\ud83d \\\ud83d"', rb'"\\ud83d \\\ufffd"'),
+        (rb'"\ud7ff\ue000"', rb'"\ud7ff\ue000"'),
+    ],
+)
+def test_half_characters_become_the_replacement_character(sent: bytes, wanted: bytes) -> None:
+    assert made_whole(sent) == wanted
+    assert json.loads(wanted).encode()
+
+
+def test_a_document_with_half_an_emoji_is_as_good_as_any(running: Editor) -> None:
+    """As VS Code sends it: JSON.stringify writes the half as an escape."""
+    document = b'{"uri":"file:///x.py","languageId":"python","version":1,"text":"\\ud83d"}'
+    running.send_bytes(
+        framed(b'{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":%b}}' % document)
+    )
+    running.send_bytes(framed(b'{"jsonrpc":"2.0","id":31,"method":"rdev/run","params":{"task":"half \\ud83d"}}'))
+    assert "half \ufffd" in refusal(running, 31)["message"]
+    still_answers(running)
 
 
 @pytest.mark.parametrize(
