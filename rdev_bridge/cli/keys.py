@@ -46,9 +46,22 @@ class Keys:
         """Whether somebody can type to us now."""
         return self._before is not None
 
+    def attend(self) -> None:
+        """Take the terminal where it has become ours: `fg` tells a job that was running nothing."""
+        if os.isatty(self._fd):
+            self._take()
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether we may read and set the terminal; in the background either would stop the process."""
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:
+            return True  # it controls no session of ours (`setsid`), so there is no background
+
     def _take(self) -> None:
-        """Switch to single keys; left alone while we are in the background, where it would stop the process."""
-        if self._before is not None or os.tcgetpgrp(self._fd) != os.getpgrp():
+        """Switch to single keys, where we may."""
+        if self._before is not None or not self._is_ours:
             return
         self._before = termios.tcgetattr(self._fd)
         tty.setcbreak(self._fd, termios.TCSANOW)
@@ -60,7 +73,7 @@ class Keys:
             return
         self._loop.remove_reader(self._fd)
         before, self._before = self._before, None
-        if os.tcgetpgrp(self._fd) == os.getpgrp():
+        if self._is_ours:
             termios.tcsetattr(self._fd, termios.TCSANOW, before)
 
     def _read(self) -> None:

@@ -147,6 +147,7 @@ class WatchSession:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_REDRAW_S)
+            self._keys.attend()
             self._refresh()
 
     def _refresh(self) -> None:

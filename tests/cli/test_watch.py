@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -115,6 +116,31 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_keys_work_once_a_background_job_is_in_the_foreground(work: Path) -> None:
+    shell = pexpect.spawn("bash", ["--norc", "-i"], cwd=str(work), encoding="utf-8", timeout=30, dimensions=(24, 120))
+    shell.sendline(" ".join([*map(shlex.quote, PROGRAM), "-- cat a.txt &"]))
+    shell.expect_exact("waits for changes")
+    shell.sendline("fg")
+    # the shell, too, turns the echo off while it reads a line
+    eventually(lambda: os.tcgetpgrp(shell.child_fd) != shell.pid and not shell.getecho(), what="single keys")
+    shell.send("q")
+    eventually(lambda: os.tcgetpgrp(shell.child_fd) == shell.pid, what="the shell")
+    shell.sendline("echo code $?")
+    shell.expect_exact("code 0")
+    shell.close(force=True)
+
+
+def test_a_terminal_that_controls_no_session(work: Path) -> None:
+    child = pexpect.spawn("setsid", ["-w", *PROGRAM, "--", "cat", "a.txt"], cwd=str(work), encoding="utf-8", timeout=30,
+                          dimensions=(24, 120))  # fmt: skip
+    child.expect_exact("waits for changes")
+    child.send("r")
+    child.expect_exact("runs")
+    child.expect_exact("waits for changes")
+    child.send("q")
+    assert code_of(child) == 0
 
 
 def test_a_task_and_its_own_patterns(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
