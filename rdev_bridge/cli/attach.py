@@ -48,5 +48,5 @@ async def _attach(args: argparse.Namespace) -> int:
     face.repeats = seq is not None
     app.observers.append(face)
     async with app:
-        await app.runner.attach(folder.run_id, seq)
+        await app.runner.attach(folder.run_id, seq, finishes_text=args.output == "jsonl")
         return await foreground.until_over(app.runner, folder.run_id)

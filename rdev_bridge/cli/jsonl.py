@@ -11,13 +11,11 @@ from rdev_bridge.runs.records import to_utf8
 from rdev_bridge.wire import connection_to_wire, run_to_wire, trigger_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from rdev_bridge.model import Connection, Run, Trigger
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import OutputBatch
-
-_WRITE_BYTES = 4096
 
 
 class _Output(msgspec.Struct, rename="camel", tag_field="event", tag="output"):
@@ -39,60 +37,66 @@ class JsonlFace:
         self._broken = broken
         self._outlet = Outlet(1)
         self._is_closed = False
+        self._latest = ""
 
     async def run_queued(self, run: Run) -> None:
         """No event: `runStarted` follows, or `runFinished` alone."""
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """`{"event": "runStarted", "run", "trigger"}`."""
-        await self._event("runStarted", run=run_to_wire(run), trigger=trigger_to_wire(trigger))
+        self._latest = run.run_id
+        mark = self._mark(run.run_id)
+        if mark is not None:
+            self._outlet.names_itself_in(mark)
+            await self._safely(self._outlet.finish_text(mark))
+        await self._event("runStarted", run.run_id, run=run_to_wire(run), trigger=trigger_to_wire(trigger))
 
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """`{"event": "output", "runId", "seq", "stream", "line"}` for each line."""
-        mark = None if self.repeats else self.mark_of(run.run_id)
-        # Where each line came whole, each has its place in the log, so that the mark can follow line by line.
-        exact = batch.lines is batch.pieces
-        at = batch.end_offset - sum(map(len, batch.raw))
-        seq, waiting = batch.seq, bytearray()
+        seq, data = batch.seq, bytearray()
         for chunk in batch.lines:
+            stream = chunk.stream.value
             for line in chunk.lines:
-                data = _line(run.run_id, seq, chunk.stream.value, line)
-                if waiting and len(waiting) + len(data) > _WRITE_BYTES:
-                    await self._write(waiting, at if exact else None, mark)
-                    waiting.clear()
-                waiting += data
+                data += _line(run.run_id, seq, stream, line)
                 seq += 1
-                if exact:
-                    at += len(to_utf8(line)) + 1
-        await self._write(waiting, batch.end_offset, mark)
+        if data:
+            await self._write(data, self._mark(run.run_id), batch.end_offset)
 
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
         """`{"event": "outputGap", "runId", "seq", "missing"}`."""
-        await self._event("outputGap", runId=run.run_id, seq=seq, missing=missing)
+        await self._event("outputGap", run.run_id, runId=run.run_id, seq=seq, missing=missing)
 
     async def run_finished(self, run: Run) -> None:
         """`{"event": "runFinished", "run"}`."""
-        await self._event("runFinished", run=run_to_wire(run))
+        await self._event("runFinished", run.run_id, run=run_to_wire(run))
 
     async def run_stale(self, run: Run) -> None:
         """`{"event": "runStale", "run"}`: a file that it watches changed after it began."""
-        await self._event("runStale", run=run_to_wire(run))
+        await self._event("runStale", run.run_id, run=run_to_wire(run))
 
     async def connection_changed(self, connection: Connection) -> None:
         """`{"event": "connection", …}`."""
-        await self._event("connection", **connection_to_wire(connection))
+        await self._event("connection", self._latest, **connection_to_wire(connection))
 
-    async def _event(self, event: str, **fields: Any) -> None:
-        await self._write(_encode({"event": event, **fields}) + b"\n", None, None)
+    def _mark(self, run_id: str) -> DeliveredMark | None:
+        return None if self.repeats else self.mark_of(run_id)
 
-    async def _write(self, data: bytes | bytearray, end: int | None, mark: DeliveredMark | None) -> None:
+    async def _event(self, event: str, of_run: str, **fields: Any) -> None:
+        await self._write(_encode({"event": event, **fields}) + b"\n", self._mark(of_run))
+
+    async def _write(self, data: bytes | bytearray, mark: DeliveredMark | None, end: int | None = None) -> None:
+        """Whole lines; with them the reader has the log up to `end`, or as far as before."""
+        if mark is None:
+            await self._safely(self._outlet.write(bytes(data)))
+        else:
+            await self._safely(self._outlet.write_text(bytes(data), mark.offset if end is None else end, mark))
+
+    async def _safely(self, writing: Coroutine[Any, Any, None]) -> None:
         if self._is_closed:
+            writing.close()
             return
         try:
-            if end is None or mark is None:
-                await self._outlet.write(bytes(data))
-            else:
-                await self._outlet.write_whole(bytes(data), end, mark)
+            await writing
         except OSError as error:
             self._is_closed = True
             self._broken(error)

@@ -69,17 +69,38 @@ class Outlet:
             at += moved
         return at
 
-    async def write_whole(self, data: bytes, end: int, mark: DeliveredMark) -> None:
+    async def write_text(self, data: bytes, end: int, mark: DeliveredMark) -> None:
         """`data`, which stands for the log's bytes up to `end` but is not those bytes."""
         async with self._turn:
-            view = memoryview(data)
-            while view:
-                await self._room()
-                piece = view[: self._piece_bytes]
-                if len(piece) == len(view):
-                    mark.intend(end)
-                view = view[os.write(self.descriptor, piece) :]
-            mark.advance(end)
+            mark.text.begin(data, end, self._file_at())
+            await self._send_text(data, mark)
+
+    async def finish_text(self, mark: DeliveredMark) -> None:
+        """What a process that was killed had begun to write."""
+        async with self._turn:
+            if rest := mark.text.go_on(self._file_at()):
+                await self._send_text(rest, mark)
+
+    async def _send_text(self, data: bytes, mark: DeliveredMark) -> None:
+        text, view = mark.text, memoryview(data)
+        while view and self._is_pipe:
+            await self._room()
+            moved = text.splice(self.descriptor, len(view))
+            if moved is None:
+                self._is_pipe = False
+            elif moved == 0:
+                await asyncio.sleep(0)
+            else:
+                view = view[moved:]
+        while view:
+            await self._room()
+            piece, at = view[: self._piece_bytes], text.at
+            if not self._is_file:
+                text.at = at + len(piece)
+            written = os.write(self.descriptor, piece)
+            text.at = at + written
+            view = view[written:]
+        text.done()
 
     def names_itself_in(self, mark: DeliveredMark) -> None:
         """Let `mark` know the file, so that an interrupted write can be measured afterwards."""

@@ -40,7 +40,9 @@ class AttachedRun(msgspec.Struct, frozen=True):
     seq: int
 
 
-async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audience) -> AttachedRun:
+async def attach(
+    runner: Runner, run_id: str, seq: int | None, audience: Audience, *, finishes_text: bool = False
+) -> AttachedRun:
     """See `Runner.attach`."""
     folder, stored = find_run(run_id, runner.around.stores())
     owned = await _claimed(folder)
@@ -55,6 +57,8 @@ async def attach(runner: Runner, run_id: str, seq: int | None, audience: Audienc
     reader.refresh()
     mark = folder.mark()
     offset = mark.settle() if owned else mark.offset
+    if owned and seq is None and not finishes_text:
+        seq = mark.text.next_seq()
     target = runner.around.stored_target(stored.target, Path(stored.folder))
     run = stored.to_run(folder.log_path)
     live = LiveRun(

@@ -5,47 +5,32 @@ A write and the note of it are two steps, and a process may be killed in between
 - Into a pipe, Linux does both in one: `splice` moves bytes of the run's log and counts up the offset that it is given a
   pointer to, which is the mark itself. No signal can come in between.
 - Into a file, the intent is stored before the write, and the file's size tells afterwards what became of it.
+- What is not the log's bytes but stands for them (JSON lines) is kept in a file of its own first; see `begun`.
 - Elsewhere (a terminal, a pipe on macOS) an intent that was stored is taken for carried out: it is stored only when
   there is room, so that nothing but a few instructions lie between it and the write.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import mmap
 import os
 import stat
-import sys
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rdev_bridge.runs.begun import SLOTS, BegunText
+from rdev_bridge.runs.splice import splice
 
 _SIZE = 4096
 _DELIVERED, _INTENT, _FILE_AT, _DEVICE, _INODE, _PATH_SIZE = range(6)
-_PATH_AT = 64
+_TEXT_AT = 64
+_PATH_AT = 128
+assert _TEXT_AT + 8 * SLOTS <= _PATH_AT
 _NO_FILE = 2**64 - 1
-_SPLICE_NONBLOCK = 2
-
-
-@cache
-def _load_splice() -> Callable[..., int] | None:
-    if sys.platform != "linux":
-        return None
-    import ctypes
-
-    function = ctypes.CDLL(None, use_errno=True).splice
-    pointer = ctypes.POINTER(ctypes.c_int64)
-    function.argtypes = [ctypes.c_int, pointer, ctypes.c_int, pointer, ctypes.c_size_t, ctypes.c_uint]
-    function.restype = ctypes.c_ssize_t
-    return cast("Callable[..., int]", function)
 
 
 class DeliveredMark:
-    """The file `delivered` of one run. Offsets count bytes of the run's log."""
+    """The file `delivered` of one run. Offsets count bytes of the run's log. `text` is what stands for some of them."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -55,10 +40,12 @@ class DeliveredMark:
         finally:
             os.close(descriptor)
         self._bytes = memoryview(self._memory)
-        self._numbers = self._bytes[:_PATH_AT].cast("Q")
+        self._numbers = self._bytes[:_TEXT_AT].cast("Q")
+        self.text = BegunText(path.with_name(f"{path.name}.text"), self._memory, _TEXT_AT, self._file_size)
 
     def close(self) -> None:
         """Let go of the memory."""
+        self.text.close()
         self._numbers.release()
         self._bytes.release()
         self._memory.close()
@@ -95,27 +82,15 @@ class DeliveredMark:
 
         Returns how many those were, 0 where the pipe has no room; None where this system cannot do it. Raises OSError.
         """
-        splice = _load_splice()
-        if splice is None:
-            return None
-        import ctypes
-
-        offset = ctypes.c_int64.from_buffer(self._memory, 0)
-        try:
-            moved = splice(log, ctypes.byref(offset), descriptor, None, count, _SPLICE_NONBLOCK)
-        finally:
-            del offset
-        if moved >= 0:
-            return moved
-        error = ctypes.get_errno()
-        if error in {errno.EAGAIN, errno.EINTR}:
-            return 0
-        if error in {errno.EINVAL, errno.ENOSYS}:
-            return None
-        raise OSError(error, os.strerror(error))
+        return splice(self._memory, 0, log, descriptor, count)
 
     def settle(self) -> int:
-        """The offset after a reader that may have been killed in the middle of a write; its file is looked at."""
+        """The offset after a reader that may have been killed in the middle of a write; its file is looked at.
+
+        Where it was in the middle of a `text`, that one is to be finished first.
+        """
+        if (after_text := self.text.settle()) is not None:
+            return after_text
         start, end, file_at = (self._numbers[i] for i in (_DELIVERED, _INTENT, _FILE_AT))
         if end > start:
             size = None if file_at == _NO_FILE else self._file_size()

@@ -112,16 +112,17 @@ class Runner:
         folder, stored = find_run(run_id, self.around.stores())
         return stored.to_run(folder.log_path)
 
-    async def attach(self, run_id: str, seq: int | None = None) -> AttachedRun:
+    async def attach(self, run_id: str, seq: int | None = None, *, finishes_text: bool = False) -> AttachedRun:
         """Tell the observers of this run from line `seq` on; without it, from the line after the last delivered one.
 
         A run that nobody owns is taken over; one that the observers are told of already goes on, whatever `seq`
-        says. Raises UsageError, RdevError.
+        says. `finishes_text`: a text that a killed process had begun to write is finished by an observer (see
+        `BegunText`), so the lines in it are delivered. Raises UsageError, RdevError.
         """
         live = self.live.get(run_id)
         if live is not None:
             return AttachedRun(live.run, live.run.lines)
-        return await attach(self, run_id, seq, self.audience)
+        return await attach(self, run_id, seq, self.audience, finishes_text=finishes_text)
 
     async def wait_started(self, run_id: str) -> bool:
         """Whether the server has taken the run's command; returns once it has, or once the run is over without."""

@@ -78,13 +78,19 @@ def test_killed_at_many_points(bridge: Bridge, tmp_path: Path, kind: str) -> Non
 
 
 def killed_and_attached(bridge: Bridge, tmp_path: Path, kind: str, chance: random.Random) -> None:
-    wanted = expected(LONG)
+    assert b"".join(killed_and_continued(bridge, tmp_path, kind, chance)) == expected(LONG)
+
+
+def killed_and_continued(
+    bridge: Bridge, tmp_path: Path, kind: str, chance: random.Random, *options: str, then: tuple[str, ...] | None = None
+) -> tuple[bytes, bytes]:
+    """What `run` printed until it was killed at some point, and what `attach` did after that, with the same options."""
     output = tmp_path / "output"
-    stop_at = chance.randrange(len(wanted))
+    stop_at = chance.randrange(len(expected(LONG))) * (7 if options else 1)  # JSON is so much longer
     with output.open("ab" if kind == "appended file" else "wb", buffering=0) as file:
         if kind == "appended file":
             file.truncate(0)
-        process = bridge.start("run", "--", LONG, stdout=subprocess.PIPE if kind == "pipe" else file)
+        process = bridge.start("run", *options, "--", LONG, stdout=subprocess.PIPE if kind == "pipe" else file)
         with process:
             if process.stdout is not None:
                 got = 0
@@ -97,24 +103,43 @@ def killed_and_attached(bridge: Bridge, tmp_path: Path, kind: str, chance: rando
             process.kill()
             while process.stdout is not None and (data := os.read(process.stdout.fileno(), 65536)):
                 file.write(data)
+    printed = output.stat().st_size
     with output.open("ab", buffering=0) as file:
-        done = bridge.call("attach", "latest", stdout=file)
+        done = bridge.call("attach", *(options if then is None else then), "latest", stdout=file)
     assert done.returncode == 0, done.stderr
-    assert output.read_bytes() == wanted
+    whole = output.read_bytes()
+    return whole[:printed], whole[printed:]
 
 
-def test_killed_jsonl_gives_every_line_once(bridge: Bridge) -> None:
-    command = "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i+1)); sleep 0.005; done"
-    process = bridge.start("run", "--output", "jsonl", "--", command)
-    assert process.stdout is not None
-    with process:
-        first = [process.stdout.readline() for _ in range(60)]
-        process.kill()
-        first += process.stdout.readlines()
-    rest = bridge.call("attach", "--output", "jsonl", "latest").stdout.splitlines()
-    events = [json.loads(line) for line in [*first, *rest]]
+@pytest.mark.parametrize("kind", ["file", "appended file", "pipe"])
+@pytest.mark.parametrize("number", range(2))
+def test_killed_jsonl_gives_every_line_once(bridge: Bridge, tmp_path: Path, kind: str, number: int) -> None:
+    killed_jsonl(bridge, tmp_path, kind, random.Random(f"{kind} {number}"))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", ["file", "appended file", "pipe"])
+def test_killed_jsonl_at_many_points(bridge: Bridge, tmp_path: Path, kind: str) -> None:
+    for number in range(20):
+        killed_jsonl(bridge, tmp_path, kind, random.Random(number))
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+def test_killed_jsonl_goes_on_as_text_with_the_next_whole_line(bridge: Bridge, tmp_path: Path, kind: str) -> None:
+    wanted = expected(LONG).decode().split("\n")
+    printed, attached = killed_and_continued(bridge, tmp_path, kind, random.Random(kind), "--output", "jsonl", then=())
+    events = [json.loads(line) for line in printed.split(b"\n")[:-1]]
+    lines = [event["line"] for event in events if event["event"] == "output"]
+    assert [*lines, *attached.decode().split("\n")] == wanted
+
+
+def killed_jsonl(bridge: Bridge, tmp_path: Path, kind: str, chance: random.Random) -> None:
+    wanted = expected(LONG).decode().split("\n")
+    text = b"".join(killed_and_continued(bridge, tmp_path, kind, chance, "--output", "jsonl"))
+    events = [json.loads(line) for line in text.splitlines()]
     lines = [(event["seq"], event["line"]) for event in events if event["event"] == "output"]
-    assert lines == [(n, str(n)) for n in range(300)]
+    assert lines == list(enumerate(wanted))
 
 
 @pytest.mark.parametrize("first", ["text", "jsonl"])

@@ -74,3 +74,70 @@ def test_a_write_to_a_pipe_with_room_is_taken_for_done(tmp_path: Path) -> None:
     assert mark.settle() == 5
     mark.advance(9)
     assert mark.settle() == 9
+
+
+# A text that stands for the log up to byte 20 was begun: how much of it came out.
+CAME_OUT = [0, 1, 7, 26]
+
+
+@pytest.mark.parametrize("count", CAME_OUT)
+@pytest.mark.parametrize("kind", ["file", "pipe", "terminal"])
+def test_a_text_that_was_begun_is_finished_to_the_byte(tmp_path: Path, kind: str, count: int) -> None:
+    first, second = b'{"seq":1}\n', b'{"seq":2}\n{"seq":3,"a":0}\n'
+    output = os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT)
+    reader, writer = os.pipe()
+    mark = DeliveredMark(tmp_path / "delivered")
+    mark.advance(5)
+    mark.name_file(output)
+    mark.text.begin(first, 10, 0 if kind == "file" else None)
+    os.write(output, first)
+    mark.text.done()
+    assert mark.offset == 10
+    mark.text.begin(second, 20, len(first) if kind == "file" else None)
+    match kind:
+        case "file":
+            os.write(output, second[:count])
+        case "pipe":
+            mark.text.at += 0 if sys.platform == "linux" else count
+            assert not count or sys.platform != "linux" or mark.text.splice(writer, count) == count
+        case "terminal":
+            mark.text.at += count
+
+    other = DeliveredMark(tmp_path / "delivered")
+    assert other.settle() == 20
+    assert other.offset == 10
+    assert other.text.rest() == second[count:]
+    assert other.text.next_seq() == (2 if count < 10 else 3 if count < 26 else None)
+    assert other.text.go_on(None) == second[count:]
+    other.text.done()
+    assert (other.settle(), other.offset) == (20, 20)
+    assert other.text.rest() == b""
+    for one in (mark, other):
+        one.close()
+    for descriptor in (output, reader, writer):
+        os.close(descriptor)
+
+
+def test_a_text_is_stale_once_the_reader_went_on_otherwise(tmp_path: Path) -> None:
+    mark = DeliveredMark(tmp_path / "delivered")
+    mark.text.begin(b'{"seq":2}\n', 20, None)
+    mark.advance(15)
+    assert (mark.settle(), mark.text.rest(), mark.text.next_seq()) == (15, b"", None)
+    mark.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no splice; nothing there shares pages with a pipe")
+def test_what_lies_in_a_pipe_stays_what_it_was_whatever_is_begun_after_it(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    mark = DeliveredMark(tmp_path / "delivered")
+    for number in range(20):
+        data = b"%d" % (number % 10) * 50_000
+        mark.text.begin(data, number + 1, None)
+        assert mark.text.splice(writer, 2000) == 2000
+        mark.text.done()
+        mark.text.begin(b"x" * 50_000, number + 1, None)
+        assert os.read(reader, 4000) == data[:2000]
+    assert mark.offset == 20
+    mark.close()
+    os.close(reader)
+    os.close(writer)
