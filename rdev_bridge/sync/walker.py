@@ -12,18 +12,16 @@ import contextlib
 import gc
 import hashlib
 import os
+import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.memory import load_scan, save_scan
 from rdev_bridge.sync.scan import Scan, scan
-
-if TYPE_CHECKING:
-    from asyncio.subprocess import Process
 
 _WORTH_FILES = 1000
 """Below, a walk takes less than the question."""
@@ -41,15 +39,18 @@ class Walker:
     """The bridge's side. One process serves all workspaces; it ends when the bridge does, however that ends."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
-        self._turn = asyncio.Lock()
+        self._turn = threading.Lock()
+        self._closed = False
         self._ready: set[Path] = set()
         self._getting_ready: asyncio.Task[None] | None = None
 
     async def walk(self, folder: Path) -> str:
         """The `fingerprint` of what a walk that begins now finds; empty where there is nobody to ask, or no answer."""
-        return await self._ask(_Question(os.fsencode(folder))) if folder in self._ready else ""
+        if folder not in self._ready:
+            return ""
+        return await asyncio.to_thread(self._ask, _Question(os.fsencode(folder)))
 
     def get_ready(self, folder: Path, found: Scan, file: Path) -> None:
         """Let the next walk begin from `found`, which may be kept in `file`. Waits for nothing."""
@@ -61,58 +62,58 @@ class Walker:
 
     async def _get_ready(self, folder: Path, found: Scan, file: Path) -> None:
         await asyncio.to_thread(save_scan, file, found)
-        if await self._ask(_Question(os.fsencode(folder), os.fsencode(file))):
+        if await asyncio.to_thread(self._ask, _Question(os.fsencode(folder), os.fsencode(file))):
             self._ready.add(folder)
 
-    async def _ask(self, question: _Question) -> str:
-        """The fingerprint of a walk that began after this call; empty where there is none."""
-        async with self._turn:
-            try:
-                if self._process is None:
-                    self._process = await self._start()
-                process = self._process
-                assert process.stdin is not None
-                assert process.stdout is not None
-                process.stdin.write(msgspec.json.encode(question) + b"\n")
-                answer = await process.stdout.readline()
-            except OSError:
-                answer = b""
-            except asyncio.CancelledError:
-                await self._end()  # its answer would be taken for that of the next question
-                raise
+    def _ask(self, question: _Question) -> str:
+        """In a thread of its own, so that who no longer waits for the answer leaves nobody else with it."""
+        with self._turn:
+            answer = b""
+            with contextlib.suppress(OSError):
+                self._process = process = self._process or self._start()
+                if not self._closed:
+                    assert process.stdin is not None
+                    assert process.stdout is not None
+                    process.stdin.write(msgspec.json.encode(question) + b"\n")
+                    process.stdin.flush()
+                    answer = process.stdout.readline()
             if not answer.endswith(b"\n"):
-                await self._end()
+                self._end()
             return answer.decode().strip()
 
-    async def _start(self) -> Process:
+    def _start(self) -> subprocess.Popen[bytes]:
         self._starts += 1
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("RDEV_")}
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "rdev_bridge.sync.walker"),
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "rdev_bridge.sync.walker"],
             cwd="/",
-            env=environ,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # not what a terminal's Ctrl-C ends
+            env={name: value for name, value in os.environ.items() if not name.startswith("RDEV_")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a terminal's Ctrl-C is not for it
         )
 
-    async def _end(self) -> None:
+    def _end(self) -> None:
         process, self._process = self._process, None
         self._ready.clear()
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            process.kill()
+            with contextlib.suppress(BrokenPipeError), process:  # closes its pipes and waits
+                pass
 
     async def aclose(self) -> None:
-        """End the process."""
+        """End the process. Who still waits for an answer gets none."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+
+        def end() -> None:
+            with self._turn:
+                self._end()
+
+        await asyncio.to_thread(end)
         if self._getting_ready is not None:
-            self._getting_ready.cancel()
-            await asyncio.wait([self._getting_ready])
-        async with self._turn:
-            await self._end()
+            await self._getting_ready
 
 
 def fingerprint(found: Scan) -> str:

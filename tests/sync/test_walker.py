@@ -115,6 +115,18 @@ async def test_the_answer_to_a_question_that_was_taken_back_is_no_other_ones(
     assert await one.walk(folder) == fingerprint(found)
 
 
+async def test_it_can_be_closed_at_any_time(walking: tuple[Walker, Path, Scan], tmp_path: Path) -> None:
+    _, folder, found = walking
+    for steps in range(60):
+        one = Walker()
+        one.get_ready(folder, found, tmp_path / "kept")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await one.aclose()
+        assert one._process is None
+        assert await one.walk(folder) == ""
+
+
 async def test_closing_ends_the_process(walking: tuple[Walker, Path, Scan]) -> None:
     one, *_ = walking
     pid = one._process.pid
