@@ -211,7 +211,7 @@ class Push:
         found, name = await self._whole
         known, self._local = self._local, found
         self.known.scans[self.folder] = found
-        return name if found.manifest == known.manifest else None
+        return name if found is known or found.manifest == known.manifest else None
 
     def _recall(self) -> TargetMemory:
         """What is known of the target; read from disk only where another process wrote it."""
@@ -347,7 +347,8 @@ class Push:
     def _result(self, state: str | None) -> SyncResult:
         wanted = self._wanted()
         refused = dict(self._local.refused)
-        refused.update((path, "the server has no readlink") for path in self._local.manifest.keys() - wanted.keys())
+        if wanted is not self._local.manifest:
+            refused.update((path, "the server has no readlink") for path in self._local.manifest.keys() - wanted.keys())
         return structs.replace(
             self._done,
             state=state,
