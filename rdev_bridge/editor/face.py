@@ -137,9 +137,16 @@ class EditorFace:
         else:
             return
         text = f"{title_of(run)} {ending(run)}."
-        if not (self._client.lens_refresh and self._client.show_document):  # else a lens opens it, and a line is short
+        if not self._can_open_output(run):  # else the line stays short: some editors stop for more than one
             text += f" Output: {run.log_path}"
         self._peer.notify("window/showMessage", {"type": kind, "message": text})
+
+    def _can_open_output(self, run: Run) -> bool:
+        """Whether a lens opens it, or the code action of a problem that it reported."""
+        placed = run.diagnostics is not None and run.diagnostics.errors > run.diagnostics.unmapped
+        return self._client.show_document and (
+            self._client.lens_refresh or (placed and self._client.code_action_literals)
+        )
 
     def _log(self, text: str) -> None:
         self._peer.notify("window/logMessage", {"type": _LOG, "message": text})

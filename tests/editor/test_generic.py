@@ -104,6 +104,24 @@ def test_show_output_opens_the_log_where_the_editor_can(workspace: Path) -> None
         assert asked["params"]["uri"].endswith("/output.log")
 
 
+@pytest.mark.parametrize(("named", "is_short"), [("a.c", True), ("elsewhere.c", False)])
+def test_where_a_problem_leads_to_the_output_its_path_is_not_told(workspace: Path, named: str, is_short: bool) -> None:
+    (workspace / "a.c").write_text("x\n")
+    (workspace / "rdev.toml").write_text(
+        f'[tasks.cc]\ncommand = "echo {named}:1:1: error: no; exit 1"\nproblem_matcher = "gcc"\n'
+    )
+    able: dict[str, Any] = {
+        "window": {"showDocument": {"support": True}},
+        "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}},
+    }
+    with Editor(workspace, ignored=["window/logMessage", "textDocument/publishDiagnostics"]) as editor:
+        editor.initialize(capabilities=able)
+        editor.execute("rdev.run", "cc")
+        said = editor.expect("window/showMessage")["message"]
+        assert said.startswith("cc failed with exit code 1")
+        assert ("Output: " not in said) is is_short
+
+
 def test_lenses_are_refreshed_as_runs_come_and_go(workspace: Path) -> None:
     with Editor(workspace, ignored=["window/logMessage", "window/showMessage"]) as editor:
         editor.initialize(capabilities={"workspace": {"codeLens": {"refreshSupport": True}}})
