@@ -153,11 +153,23 @@ class Resume:
         self._heartbeat_at_s = now_s
 
     def silence_s(self) -> float:
-        """How long a read may wait before the connection must be taken for dead; any byte ends the wait."""
+        """How long a read may wait before the connection must be taken for dead; any byte ends the wait.
+
+        Where the stream cannot be resumed a mistake would be the end, so there no early heartbeats shorten it.
+        """
         policy, every_s = self.policy, self._heartbeat_every_s
         if every_s is None:
             return policy.silence_s
-        return min(max(every_s * policy.heartbeats_missed, policy.shortest_silence_s), policy.longest_silence_s)
+        shortest_s = policy.silence_s if self._unsafe else policy.shortest_silence_s
+        return min(max(every_s * policy.heartbeats_missed, shortest_s), policy.longest_silence_s)
+
+    def fell_silent(self) -> None:
+        """The time of `silence_s` is over, and nothing came; `broke` follows.
+
+        It may be a server whose heartbeats come in bursts: next time they are waited for longer.
+        """
+        if self._heartbeat_every_s is not None:
+            self._heartbeat_every_s = self.silence_s()
 
     def admit(self, ids: Sequence[str]) -> Admission:
         """Decide about events with content; `ids` are their own ids, "" for an event that carries none."""
@@ -167,8 +179,9 @@ class Resume:
             self._attempt = 0
             self.delivered = True
         self._unsafe = was_unsafe or not ids[-1] or self._seen.ambiguous
-        if ids[-1] and (verdict.keep is None or verdict.keep[-1]):
-            self.position = ids[-1]
+        newest = ids[-1] if verdict.keep is None else _last_kept(ids, verdict.keep)
+        if newest:
+            self.position = newest
         return Admission(verdict.keep, verdict.missing, unsafe=self._unsafe and not was_unsafe)
 
     # -- when a connection ends
@@ -206,8 +219,15 @@ class Resume:
         first_s = policy.first_delay_s
         if self.server_retry_ms is not None:
             first_s = min(self.server_retry_ms / 1000, policy.longest_delay_s)
+            if self._attempt > 1:  # it may ask for no delay at all, but not for thousands of tries
+                first_s = max(first_s, policy.first_delay_s)
         ceiling_s = min(first_s * 2.0 ** min(self._attempt - 1, 20), policy.longest_delay_s)
         delay_s = ceiling_s * (0.5 + self._jitter() / 2)
         if server_delay_s is not None:
             delay_s = min(server_delay_s, policy.longest_server_delay_s) + delay_s
         return Wait(delay_s, self._attempt, why, reached=self._unreached < policy.offline_after)
+
+
+def _last_kept(ids: Sequence[str], keep: Sequence[bool]) -> str:
+    """The id of the last event that is new; "" where there is none, or it carries none."""
+    return next((one for one, kept in zip(reversed(ids), reversed(keep), strict=True) if kept), "")

@@ -17,6 +17,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _SEAM = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 _SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,8}\r?\Z")
 _SMALL_BYTES = 4096
+_MOST_HEAD_BYTES = 256 * 1024
 _BODILESS = (b" 1", b" 204", b" 304")
 _END = b"0\r\n\r\n"
 
@@ -54,6 +55,8 @@ class Rechunker:
         self._head += data
         end = self._head.find(b"\r\n\r\n", max(0, before - 3)) + 4
         if end < 4:
+            if len(self._head) > _MOST_HEAD_BYTES:  # lines that end otherwise, which the library may understand
+                self._raw, self._head = True, b""
             return data, b""
         head, self._head = self._head[:end], b""
         status = head[8:12]

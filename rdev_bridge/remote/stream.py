@@ -179,6 +179,7 @@ class Follower:
                     data = await anext(source, None)
             except TimeoutError:
                 reason = "the server has gone silent"
+                resume.fell_silent()
                 break
             except (httpx.HTTPError, OSError) as error:
                 reason = failure(error, self._whereabouts).what

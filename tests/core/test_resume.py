@@ -71,6 +71,20 @@ def test_the_servers_retry_is_clamped(retry_ms: int | None, delay_s: float) -> N
     assert decision.delay_s == delay_s
 
 
+def test_a_server_that_asks_for_no_delay_and_cuts_at_once_is_not_hammered() -> None:
+    resume = opened()
+    resume.server_retry_ms = 0
+    delays = []
+    for _ in range(5):
+        decision = resume.broke(1.0, "cut")
+        assert isinstance(decision, Wait)
+        delays.append(decision.delay_s)
+        resume.opened(1.0)
+    assert delays == [0.0, 0.4, 0.8, 1.6, 3.2]
+    resume.admit(["1"])
+    assert resume.broke(1.0, "cut") == Wait(0.0, 1, "cut"), "one that gives something each time may do as it likes"
+
+
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_statuses_that_pass(status: int) -> None:
     decision = fresh(first_delay_s=1.0).refused(0.0, status, 5.0)
@@ -170,6 +184,33 @@ def test_what_was_learnt_of_the_heartbeat_holds_for_the_next_connection() -> Non
     assert resume.silence_s() == 30.0
 
 
+def test_heartbeats_that_come_in_bursts_are_waited_for_longer_each_time() -> None:
+    resume = opened()
+    waited = []
+    for second in range(6):
+        for beat in (0.0, 0.1, 0.2):
+            resume.heard("", 1000.0 * second + beat, heartbeat=True)
+        waited.append(resume.silence_s())
+        resume.fell_silent()
+        resume.opened(1000.0 * (second + 1))
+    assert waited == pytest.approx([3.0, 9.0, 27.0, 81.0, 120.0, 120.0])
+
+
+def test_a_stream_that_cannot_be_resumed_is_not_taken_for_dead_before_the_usual_time() -> None:
+    resume = opened()
+    for beat in (1.0, 2.0, 3.0):
+        resume.heard("", beat, heartbeat=True)
+    assert resume.silence_s() == 3.0
+    resume.admit([""])
+    assert resume.silence_s() == 60.0
+
+
+def test_silence_before_any_heartbeat_teaches_nothing() -> None:
+    resume = opened()
+    resume.fell_silent()
+    assert resume.silence_s() == 60.0
+
+
 def test_heartbeat_and_connected_do_not_move_the_position() -> None:
     resume = opened()
     resume.admit(["5"])
@@ -221,6 +262,14 @@ def test_what_a_resume_keeps(
         taken += [one for one, keep in zip(batch, admission.keep or [True] * len(batch), strict=True) if keep]
     assert (taken, gone) == (kept, missing)
     assert resume.position == (kept[-1] if kept else first[-1])
+
+
+def test_the_position_is_that_of_the_last_event_that_was_new() -> None:
+    resume = opened()
+    resume.admit(["1", "2"])
+    resume.opened(1.0)
+    assert resume.admit(["3", "1"]).keep == [True, False]
+    assert resume.position == "3"
 
 
 def test_heartbeats_that_share_the_count_leave_no_gap() -> None:

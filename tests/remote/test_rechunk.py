@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import h11
@@ -120,3 +121,16 @@ def test_what_comes_together_is_one_chunk() -> None:
     assert rechunker.feed(b"1\r\na\r\n" * 100) == b"64\r\n" + b"a" * 100 + b"\r\n"
     assert rechunker.feed(b"1\r\na\r\n3\r\nb") == b"2\r\nab\r\n"
     assert rechunker.feed(b"cd\r\n0\r\n\r\n") == b"2\r\ncd\r\n0\r\n\r\n"
+
+
+def test_a_head_whose_lines_end_otherwise_fills_no_memory() -> None:
+    rechunker = Rechunker()
+    assert rechunker.feed(b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n")
+    tracemalloc.start()
+    try:
+        for _ in range(2_000):
+            assert len(rechunker.feed(b"3ff\r\n" + b"x" * 1023 + b"\n")) == 1029
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1_000_000
