@@ -18,9 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from rdev_bridge import places
-from rdev_bridge.core.shown import visible
+from rdev_bridge.core.consent import meaning
+from rdev_bridge.core.shown import one_line, visible
+from rdev_bridge.errors import SettingsError
+from rdev_bridge.model import SyncCommand
+from rdev_bridge.settings import FILE_NAME, Source, workspace_from
+
+_OF_NO_WEIGHT = frozenset({"name", "folder", "location", "description", "group", "problem_matcher"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,8 @@ class Review:
     is_change: bool
     lines: list[str]
     """As `changes` has them where there was a grant; the whole content where there was none."""
+    starts: list[str]
+    """`test: pytest -q`: what could start by itself and is new, or another than it was, one line each."""
 
 
 def review(folder: Path, content: bytes) -> Review:
@@ -103,7 +112,39 @@ def review(folder: Path, content: bytes) -> Review:
     before = granted(folder)
     lines = changes(before.content if before else b"", content)[2:]
     shown = lines if before else [line[1:] for line in lines if line.startswith("+")]
-    return Review(hashlib.sha256(content).hexdigest(), before is not None, shown)
+    known = _starts(folder, before.content) if before else {}
+    starts = [_told(name, says, known.get(name)) for name, says in _starts(folder, content).items()]
+    return Review(hashlib.sha256(content).hexdigest(), before is not None, shown, [one for one in starts if one])
+
+
+def _starts(folder: Path, content: bytes) -> dict[str, dict[str, object]]:
+    """What its watched tasks run (all its tasks, where none is watched), and all that these depend on, by name.
+
+    Each with what the file says of it that matters; nothing, where the file cannot be read as one.
+    """
+    try:
+        workspace = workspace_from(folder, Source.parse(folder / FILE_NAME, content))
+    except SettingsError:
+        return {}
+    tasks = workspace.tasks
+    watched = [task for task in tasks.values() if task.watch] or list(tasks.values())
+    found: dict[str, dict[str, object]] = {}
+    for name in dict.fromkeys(name for task in watched for name in meaning(task, tasks)):
+        says = {key: value for key, value in structs.asdict(tasks[name]).items() if key not in _OF_NO_WEIGHT}
+        sync = says.pop("sync")
+        found[name] = says | {"server": says["server"] or workspace.server, "sync": sync and "push"}
+        if isinstance(sync, SyncCommand):
+            found[f"{name}, first on this machine"] = {"command": sync.command}
+    return found
+
+
+def _told(name: str, says: dict[str, object], before: dict[str, object] | None) -> str:
+    """One of `_starts` for a person, or nothing where it is what it was."""
+    changed = [key for key in says if before is not None and says[key] != before.get(key)]
+    if before is not None and not changed:
+        return ""
+    others = "" if before is None or "command" in changed else f" (its {', '.join(changed)} changed)"
+    return one_line(f"{name}: {says['command']}") + others
 
 
 def changes(before: bytes, after: bytes) -> list[str]:

@@ -419,9 +419,44 @@ def test_uris(uri: str, path: str | None) -> None:
 
 
 def test_a_question_fits_on_a_screen_and_hides_nothing(tmp_path: Path) -> None:
-    review = trust.review(tmp_path, b"\n".join(b"# line %d \x1b]0;x\x07" % n for n in range(40)))
-    text = question(tmp_path / "a\nb\u202e", review)
-    assert len(text.splitlines()) == 14
-    assert "28 more lines" in text
-    assert not {"\x1b", "\u202e", "\x07"} & set(text)
-    assert "a\\nb\\u202e" in text
+    """VS Code takes its line ends away and cuts it after 1000 characters; Emacs shows a quarter of its frame."""
+    command = f"{'x' * 300} \\u001b]0;x\\u0007\\n\\u202e"
+    many = "".join(f'[tasks."t{n}\u00a0"]\ncommand = "{command}"\nwatch = "*"\n' for n in range(40)).replace(
+        "\u00a0", ""
+    )
+    text = question(tmp_path / "a\nb\u202e", trust.review(tmp_path, many.encode()))
+    head, *starts, more = text.splitlines()
+    assert head.startswith("May tasks of ")
+    assert "a\\nb\\u202e" in head
+    assert [line[:8] for line in starts] == ["· t0: xx", "· t1: xx", "· t2: xx"]
+    assert more == "· and 37 more; `rdev-bridge trust` shows all."
+    assert len(text) < 700
+    short = question(tmp_path, trust.review(tmp_path, many.replace("x" * 300, "").encode()))
+    assert "· t0: \\x1b]0;x\\x07 \\u202e" in short
+    assert not {"\x1b", "\u202e", "\x07"} & set(text + short)
+
+
+def test_a_question_shows_what_is_another_than_it_was(tmp_path: Path) -> None:
+    before = b"""
+        [tasks]
+        build.command = "make"
+        test = { command = "pytest", depends_on = ["build"], watch = "*.py" }
+        lint = { command = "ruff", watch = "*.py", sync = { command = "rsync -a . gpu:" } }
+        idle.command = "never by itself"
+    """
+    first = trust.review(tmp_path, before)
+    assert first.starts == ["test: pytest", "build: make", "lint: ruff", "lint, first on this machine: rsync -a . gpu:"]
+    trust.grant(tmp_path, before)
+    after = before.replace(b'"make"', b'"make evil"').replace(b'"pytest"', b'"pytest", env = { PATH = "." }')
+    second = trust.review(tmp_path, after.replace(b"rsync -a", b"evil &&").replace(b"never", b"ever"))
+    assert second.starts == [
+        "test: pytest (its env changed)",
+        "build: make evil",
+        "lint, first on this machine: evil && . gpu:",
+    ]
+    elsewhere = trust.review(tmp_path, b'server = "evil"' + before)
+    assert elsewhere.starts[0] == "test: pytest (its server changed)"
+    unchanged = trust.review(tmp_path, before + b"# a comment")
+    assert unchanged.starts == []
+    assert question(tmp_path, unchanged).endswith("\n· they run what they ran before.")
+    assert trust.review(tmp_path, b"[broken").starts == []

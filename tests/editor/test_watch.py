@@ -128,9 +128,12 @@ def test_a_changed_file_is_shown_and_asked_about_again(folder: Path) -> None:
         eventually(lambda: len(editor.asked) == 2, what="the second question")
         assert editor.call("rdev/runs")["runs"] == []
         first, second = (request["params"]["message"] for request in editor.asked)
-        assert 'command = "cat src/a.txt"' in first
-        assert '-command = "cat src/a.txt"' in second
-        assert '+command = "echo evil' in second
+        assert first.startswith(
+            f"May tasks of {folder} start by themselves when files change?\n· check: cat src/a.txt.\n"
+        )
+        assert second.startswith(f"rdev.toml of {folder} has changed.")
+        assert "\n· check: echo evil \\x1b]0;x\\x07 \\u202e.\n" in second
+        assert all(f"{TRUST}: yes, until rdev.toml changes. {NOT_NOW}: " in text for text in (first, second))
         assert "\\u202e" in second
         assert not {"\u202e", "\x1b"} & set(first + second)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRUST, NOT_NOW = "Trust this workspace", "Not now"
 _INFO = 3  # MessageType
 _A_PERSON_DECIDES_S = 3600.0
-_SHOWN_LINES, _SHOWN_CHARS = 12, 160
+_SHOWN_STARTS, _SHOWN_CHARS = 3, 70
 _MOST_WAITING = 1000  # of one change: a checkout's thousands start no more than its first ones do
 
 
@@ -67,9 +67,11 @@ class TrustQuestion:
     async def _answer(self, folder: Path, review: Review) -> object:
         text = question(folder, review)
         if not self._client.message_actions:
-            told = {"type": _INFO, "message": f"{text}\nThe command rdev.trust does that."}
+            text = f"{text}\nThe command rdev.trust lets them, until rdev.toml changes.".replace("\n", " ")
+            told = {"type": _INFO, "message": text}  # a paragraph: Emacs shows the last lines of what is too long
             self._peer.notify("window/showMessage", told)
             return None
+        text += f"\n{TRUST}: yes, until rdev.toml changes. {NOT_NOW}: nothing starts by itself in this session."
         asked = {"type": _INFO, "message": text, "actions": [{"title": TRUST}, {"title": NOT_NOW}]}
         try:
             return await self._peer.ask("window/showMessageRequest", asked, _A_PERSON_DECIDES_S)
@@ -78,14 +80,19 @@ class TrustQuestion:
 
 
 def question(folder: Path, review: Review) -> str:
-    """What the user reads: the file, or what changed in it since it was trusted; no more than fits on a screen."""
+    """What the user reads: which folder, and what would start.
+
+    Short lines, of which the first says most: VS Code makes one paragraph of them and cuts it after 1000 characters,
+    Emacs shows as many as fit into a quarter of its frame.
+    """
     where = visible(str(folder))
     if review.is_change:
-        head = f"rdev.toml of {where} has changed; its tasks start by themselves again once you trust it as it is now:"
+        head = f"rdev.toml of {where} has changed. May its tasks start by themselves again when files change?"
+        same = "· they run what they ran before"
     else:
-        head = f"Tasks of {where} start by themselves when files change, once you trust this workspace:"
-    lines = [line for line in review.lines if line.strip()]
-    shown = [line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…" for line in lines[:_SHOWN_LINES]]
-    more = len(lines) - len(shown)
-    rest = [f"… and {more} more lines; `rdev-bridge trust` shows them all"] if more else []
-    return "\n".join([head, *shown, *rest])
+        head = f"May tasks of {where} start by themselves when files change?"
+        same = "· there are none yet"
+    starts = [f"· {one}" if len(one) <= _SHOWN_CHARS else f"· {one[:_SHOWN_CHARS]}…" for one in review.starts]
+    more = len(starts) - _SHOWN_STARTS
+    rest = [f"· and {more} more; `rdev-bridge trust` shows all"] if more > 0 else []
+    return "\n".join([head, *(starts[:_SHOWN_STARTS] or [same]), *rest]) + "."
