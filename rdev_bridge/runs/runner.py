@@ -315,7 +315,7 @@ class Runner:
         """Old runs go; that some cannot is no run's fault."""
         store, now = self.around.store(live.run.folder), datetime.now(UTC)
         try:
-            if store.is_overfull(live.folder, now):
+            if store.is_overfull(now):
                 await asyncio.to_thread(store.prune, now)
         except OSError as error:
             _log.warning("old runs cannot be removed: %s", error)

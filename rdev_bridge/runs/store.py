@@ -37,7 +37,6 @@ RUNS_KEPT = 100
 LOG_BYTES_KEPT = 1 << 30
 KEPT_FOR = timedelta(days=30)
 _MORE_RUNS = 10
-_LARGE = LOG_BYTES_KEPT // 100
 _FRESH_S = 60.0
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are misread
@@ -205,17 +204,17 @@ class RunStore:
         folder.release()
         shutil.rmtree(folder.path, ignore_errors=True)
 
-    def is_overfull(self, newest: RunFolder, now: datetime) -> bool:
-        """Whether it may be time to `prune`, now that `newest` is over: there are too many, an old one, or it is large.
+    def is_overfull(self, now: datetime) -> bool:
+        """Whether it may be time to `prune`: there are too many runs, an old one, or their logs are too large.
 
-        Looks at names alone: reading a hundred records is a sixth of what `rdev-bridge run -- true` does after its
-        imports. So a few runs more than RUNS_KEPT stay for a while.
+        Looks at names and sizes alone: reading a hundred records is a sixth of what `rdev-bridge run -- true` does
+        after its imports. So a few runs more than RUNS_KEPT stay for a while.
         """
         names = [path.name for path in self._path.iterdir()]
         too_old = _base32(max(0, int((now - KEPT_FOR).timestamp() - _EPOCH)) * 10, 7)
-        return (
-            len(names) > RUNS_KEPT + _MORE_RUNS or min(names, default="z") < too_old or _size(newest.log_path) > _LARGE
-        )
+        if len(names) > RUNS_KEPT + _MORE_RUNS or min(names, default="z") < too_old:
+            return True
+        return sum(_size(self._path / name / LOG_NAME) for name in names) > LOG_BYTES_KEPT
 
     def prune(self, now: datetime) -> None:
         """Keep the history bounded. A run that has not ended stays, unless nobody came back to it for KEPT_FOR."""

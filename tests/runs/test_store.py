@@ -178,17 +178,27 @@ def test_large_logs_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert [folder.run_id for folder, _ in store.all()] == [folders[-1].run_id]
 
 
+def grow(folder: RunFolder, size: int) -> None:
+    folder.log_path.touch()
+    os.truncate(folder.log_path, size)
+
+
 def test_when_it_is_time_to_forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "RUNS_KEPT", 3)
     store = RunStore(tmp_path)
     now = datetime.now(UTC)
     folders = [keep(store) for _ in range(13)]
-    assert not store.is_overfull(folders[-1], now)
-    assert store.is_overfull(folders[-1], now + timedelta(days=31)), "an old one is there"
-    with folders[-1].log_path.open("wb") as log:
-        log.truncate(1 << 30)
-    assert store.is_overfull(folders[-1], now), "a large one"
-    assert store.is_overfull(keep(store), now), "too many"
+    assert not store.is_overfull(now)
+    assert store.is_overfull(now + timedelta(days=31)), "an old one is there"
+    for folder in folders[:12]:  # each of them small
+        grow(folder, store_module.LOG_BYTES_KEPT // 12)
+    assert not store.is_overfull(now)
+    grow(folders[12], 100)
+    assert store.is_overfull(now), "too much in all"
+    grow(folders[12], 0)
+    assert not store.is_overfull(now)
+    keep(store)
+    assert store.is_overfull(now), "too many"
 
 
 @pytest.mark.parametrize("junk", [b"", b"{", b'{"run_id": 3}', b"\xff"])
