@@ -105,7 +105,7 @@ class Bench:
         there, beside = self.scratch / "edits-push", self.scratch / "edits-rsync"
         barrier = Barrier()
         push = self.pusher(root, there, barrier)
-        await push()
+        await push([])
         self.rsync(root, beside)
         for label, known in (("1 edit, known from the watcher", True), ("1 edit, with a full scan", False)):
             pushes, rsyncs = [], []

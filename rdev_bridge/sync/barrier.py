@@ -30,7 +30,7 @@ class Barrier:
 
     async def aclose(self) -> None:
         """End what works for it. No barrier is under way then."""
-        await self._known.walker.aclose()
+        await self._known.scans.walker.aclose()
 
     async def __call__(
         self,

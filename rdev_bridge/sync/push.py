@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from rdev_bridge.model import ConflictPolicy, SyncProgress, SyncResult
 from rdev_bridge.sync.archive import ChangedMeanwhileError
 from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
-from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, name_of, reconcile
+from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, reconcile
 from rdev_bridge.sync.memory import (
     TargetMemory,
     add_step,
     intend,
     intentions,
-    load_scan,
     load_target,
     locked,
-    save_scan,
     save_target,
     sync_dir,
     target_file,
 )
 from rdev_bridge.sync.peer import Peer
 from rdev_bridge.sync.plan import Plan, plan_push
-from rdev_bridge.sync.scan import Scan, link_state, rescan, scan, within
+from rdev_bridge.sync.scan import link_state, within
+from rdev_bridge.sync.survey import Scans, Survey
 from rdev_bridge.sync.upload import delivered
-from rdev_bridge.sync.walker import Walker, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from rdev_bridge.model import Target
     from rdev_bridge.sync.shell import Shell
-
-_T = TypeVar("_T")
 
 _ROUNDS = 12
 _STALE_ROUNDS = 3
 _LOCAL_WAIT_S = 600.0
 _FINAL = frozenset({"syncBusy", "syncBlocked", "syncConflict"})
 _BULK_BYTES = 4_000_000
-_TELL_EVERY_S = 0.05
 _LOOK_FIRST_BYTES = 16_000_000
 """From here on a conflict should be known before the content is on its way; below, a look costs as much as it saves."""
 
@@ -57,9 +50,8 @@ _LOOK_FIRST_BYTES = 16_000_000
 class Known:
     """What one process remembers of its pushes, beside what is on disk."""
 
-    scans: dict[Path, Scan] = field(default_factory=dict)
+    scans: Scans = field(default_factory=Scans)
     targets: dict[Path, tuple[tuple[int, int, int], TargetMemory]] = field(default_factory=dict)
-    walker: Walker = field(default_factory=Walker)
 
 
 @dataclass
@@ -74,7 +66,6 @@ class Push:
     progress: Callable[[SyncProgress], None]
     policy: ConflictPolicy
     known: Known
-    _notes: list[asyncio.Task[Any]] = field(default_factory=list, init=False)
     _opened: bool = field(default=False, init=False)
     _looked: bool = field(default=False, init=False)
     _stale: int = field(default=0, init=False)
@@ -86,32 +77,34 @@ class Push:
         self._dir = sync_dir(self.folder)
         self._file = target_file(self._dir, self.target)
         self._intents = self._file.with_name(f"{self._file.name}.intended")
+        file = self._dir / "scan"
+        self._survey = Survey(self.known.scans, self.folder, file, self.changed, self.progress)
         async with locked(self._dir / "lock", _LOCAL_WAIT_S):
             try:
                 return await self._rounds()
             finally:
-                await asyncio.gather(*self._notes, return_exceptions=True)
+                await self._survey.end()
 
     async def _rounds(self) -> SyncResult:
-        await self._scan()
+        await self._survey.begin()
         self._memory = self._recall()
         self._peer = Peer(self.shell, self.root, self._memory.client, self._memory.tools)
         if self._memory.tools is None and not await self._open():
-            return self._result(await self._saw_all())
+            return self._result(await self._survey.saw_all())
         for _ in range(_ROUNDS):
             try:
                 done = await self._round()
             except ChangedMeanwhileError:
-                await self._scan_whole()
+                await self._survey.begin_whole()
                 continue
             except SyncError as error:
                 # The server may not be what it was: an emptied disk, another image with other tools.
                 if self._opened or error.reason in _FINAL:
                     raise
                 if not await self._open():
-                    return self._result(await self._saw_all())
+                    return self._result(await self._survey.saw_all())
                 continue
-            if done and (state := await self._saw_all()) is not None:
+            if done and (state := await self._survey.saw_all()) is not None:
                 return self._result(state)
         raise SyncError("the files keep changing faster than they can be brought over; try again", reason="syncRace")
 
@@ -154,65 +147,6 @@ class Push:
         await self._look()
         return False
 
-    async def _scan(self) -> None:
-        """Learn what the workspace holds.
-
-        `changed` gives a head start and is not relied on, since events can be late or lost. The push begins with it,
-        and while the server works a whole scan finds out what else there is (`_saw_all`).
-        """
-        before = self.known.scans.get(self.folder)
-        if before is not None and self.changed is not None:
-            walk = self._aside(self.known.walker.walk(self.folder))
-            found = await asyncio.to_thread(rescan, self.folder, before, self.changed)
-            if found is not None:
-                self._local = self.known.scans[self.folder] = found
-                self._whole = self._aside(self._beyond(found, walk))
-                return
-        await self._scan_whole()
-
-    async def _beyond(self, found: Scan, walk: asyncio.Task[str]) -> tuple[Scan, str]:
-        """What there is, where `found` is what there should be and `walk` comes to what there was meanwhile."""
-        if await walk != fingerprint(found):
-            found = await asyncio.to_thread(scan, self.folder, found)
-            self.known.walker.get_ready(self.folder, found, self._dir / "scan")
-        return found, name_of(found.weight)
-
-    async def _scan_whole(self) -> None:
-        file = self._dir / "scan"
-        known = self.known.scans.get(self.folder)
-        before = await asyncio.to_thread(load_scan, file) if known is None else known
-        hashed, told_s = 0, time.monotonic()
-
-        def tell(size: int) -> None:
-            nonlocal hashed, told_s
-            hashed += size
-            if (now_s := time.monotonic()) - told_s >= _TELL_EVERY_S:
-                told_s = now_s
-                loop.call_soon_threadsafe(self.progress, SyncProgress("scan", hashed))
-
-        def name_and_save() -> tuple[Scan, str]:
-            if found is not before:
-                save_scan(file, found)
-            return found, name_of(found.weight)
-
-        loop = asyncio.get_running_loop()
-        found = await asyncio.to_thread(scan, self.folder, before, tell)
-        self._local = self.known.scans[self.folder] = found
-        self._whole = self._aside(asyncio.to_thread(name_and_save))
-
-    def _aside(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Do this while the server works."""
-        task = asyncio.create_task(work)
-        self._notes.append(task)
-        return task
-
-    async def _saw_all(self) -> str | None:
-        """The name of what was brought; None where more had changed than the round that is over knew of."""
-        found, name = await self._whole
-        known, self._local = self._local, found
-        self.known.scans[self.folder] = found
-        return name if found is known or found.manifest == known.manifest else None
-
     def _recall(self) -> TargetMemory:
         """What is known of the target; read from disk only where another process wrote it."""
         try:
@@ -226,7 +160,7 @@ class Push:
 
     def _remember(self, todo: Difference, generation: str) -> None:
         """The server holds what we want, except for what was spared; `todo` is how that differs from what it held."""
-        memory, local = self._memory, self._local.manifest
+        memory, local = self._memory, self._survey.found.manifest
         base = after_push(memory.base, self._wanted(), memory.spared)
         spared = {path: pair for path, pair in memory.spared.items() if local.get(path, "") == pair[0]}
         changed = {path: base.get(path, "") for path in (*todo.written, *todo.drop, *todo.empty)}
@@ -289,7 +223,7 @@ class Push:
         intended = {
             path: states
             for path, states in intentions(self._intents).items()
-            if path in local or not within(path, self._local.ignored)
+            if path in local or not within(path, self._survey.found.ignored)
         }
         generation, actual = await self._peer.look(sorted(memory.base.keys() | local.keys() | intended.keys()))
         outcome = reconcile(memory.base, local, actual, memory.spared, intended, self.policy)
@@ -315,27 +249,27 @@ class Push:
 
     def _wanted(self) -> Manifest:
         """What the server should hold. Links need readlink there, to be compared."""
-        manifest, tools = self._local.manifest, self._memory.tools
+        manifest, tools = self._survey.found.manifest, self._memory.tools
         if tools is None or tools.readlink:
             return manifest
         return {path: state for path, state in manifest.items() if state[0] != "l"}
 
     def _forget_ignored(self) -> None:
         """What the ignore rules exclude by now is no business of ours on the server either."""
-        memory, scanned = self._memory, self._local
+        memory, scanned = self._memory, self._survey.found
         for path in memory.base.keys() - scanned.manifest.keys():
             if within(path, scanned.ignored):
                 del memory.base[path]
 
     def _plan(self, todo: Difference) -> Plan:
-        seen = self._local.seen
+        seen = self._survey.found.seen
         return plan_push(
             self.folder,
             self._memory.base,
             self._wanted(),
             todo,
             size_of=lambda path: seen[path][2],
-            link_target=lambda path: _read_link(self.folder / path, self._local.manifest[path]),
+            link_target=lambda path: _read_link(self.folder / path, self._survey.found.manifest[path]),
         )
 
     def _count(self, plan: Plan, deleted: int) -> None:
@@ -346,9 +280,11 @@ class Push:
 
     def _result(self, state: str | None) -> SyncResult:
         wanted = self._wanted()
-        refused = dict(self._local.refused)
-        if wanted is not self._local.manifest:
-            refused.update((path, "the server has no readlink") for path in self._local.manifest.keys() - wanted.keys())
+        refused = dict(self._survey.found.refused)
+        if wanted is not self._survey.found.manifest:
+            refused.update(
+                (path, "the server has no readlink") for path in self._survey.found.manifest.keys() - wanted.keys()
+            )
         return structs.replace(
             self._done,
             state=state,

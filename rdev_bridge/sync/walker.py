@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from rdev_bridge.sync.errors import SyncError
-from rdev_bridge.sync.memory import load_scan, save_scan
+from rdev_bridge.sync.memory import load_scan
 from rdev_bridge.sync.scan import Scan, scan
 
 _WORTH_FILES = 1000
@@ -53,15 +53,17 @@ class Walker:
         return await asyncio.to_thread(self._ask, _Question(os.fsencode(folder)))
 
     def get_ready(self, folder: Path, found: Scan, file: Path) -> None:
-        """Let the next walk begin from `found`, which may be kept in `file`. Waits for nothing."""
-        self._ready.discard(folder)
-        if len(found.seen) < _WORTH_FILES or self._starts > _STARTS:
+        """Let the next walk begin from `found`, which `save_scan` wrote to `file`. Waits for nothing."""
+        if folder in self._ready or len(found.seen) < _WORTH_FILES or self._starts > _STARTS:
             return
         if self._getting_ready is None or self._getting_ready.done():
-            self._getting_ready = asyncio.create_task(self._get_ready(folder, found, file))
+            self._getting_ready = asyncio.create_task(self._get_ready(folder, file))
 
-    async def _get_ready(self, folder: Path, found: Scan, file: Path) -> None:
-        await asyncio.to_thread(save_scan, file, found)
+    def forget(self, folder: Path) -> None:
+        """What it remembers of `folder` led to another answer than ours."""
+        self._ready.discard(folder)
+
+    async def _get_ready(self, folder: Path, file: Path) -> None:
         if await asyncio.to_thread(self._ask, _Question(os.fsencode(folder), os.fsencode(file))):
             self._ready.add(folder)
 

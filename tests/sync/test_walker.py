@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rdev_bridge.sync import Barrier, push, walker
+from rdev_bridge.sync import Barrier, survey, walker
+from rdev_bridge.sync.memory import save_scan
 from rdev_bridge.sync.scan import Scan, scan
 from rdev_bridge.sync.walker import Walker, fingerprint
 from tests.remote.test_embedded import is_alive
@@ -47,6 +48,8 @@ async def walking(tmp_path: Path) -> AsyncIterator[tuple[Walker, Path, Scan]]:
 
 
 async def ready(one: Walker, folder: Path, found: Scan, file: Path) -> None:
+    save_scan(file, found)
+    one.forget(folder)
     one.get_ready(folder, found, file)
     assert one._getting_ready is not None
     await one._getting_ready
@@ -138,12 +141,15 @@ BRIDGE = """
 import asyncio, sys
 from pathlib import Path
 from rdev_bridge.sync import walker
+from rdev_bridge.sync.memory import save_scan
 from rdev_bridge.sync.scan import scan
 walker._WORTH_FILES = 0
 
 async def main():
     one, folder = walker.Walker(), Path(sys.argv[1])
-    one.get_ready(folder, scan(folder), folder.with_name("kept"))
+    found, file = scan(folder), folder.with_name("kept")
+    save_scan(file, found)
+    one.get_ready(folder, found, file)
     await one._getting_ready
     print(one._process.pid, flush=True)
     await asyncio.sleep(60)
@@ -183,8 +189,8 @@ async def test_a_push_walks_itself_only_where_the_walker_saw_more(
         walks.append(args)
         return scan(*args)
 
-    monkeypatch.setattr(push, "scan", counted)
-    one = pushed.barrier._known.walker
+    monkeypatch.setattr(survey, "scan", counted)
+    one = pushed.barrier._known.scans.walker
     file = pushed.write("d/f", "1")
     await pushed.push()
     await pushed.push(changed=[])
@@ -210,7 +216,7 @@ async def test_a_push_walks_itself_only_where_the_walker_saw_more(
 
 async def play(pushed: Pushed, script: list[tuple[str, str | None, object]]) -> None:
     pushed.barrier = Barrier()
-    one = pushed.barrier._known.walker
+    one = pushed.barrier._known.scans.walker
     await pushed.push()
     await pushed.push(changed=[])
     for kind, name, detail in script:
