@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, Server, Task
-    from rdev_bridge.remote.connect import Connector, ToldShell
+    from rdev_bridge.remote.connect import Connector
+    from rdev_bridge.remote.shell import ToldShell
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.stored import StoredTarget
     from rdev_bridge.settings import Workspace

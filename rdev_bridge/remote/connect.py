@@ -1,4 +1,4 @@
-"""`open_server`: a connection to where runs go, and the commands that were started over it."""
+"""`open_server`: a connection to where runs go."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
 from rdev_bridge.core.resume import DEFAULT_POLICY, Policy
 from rdev_bridge.errors import RdevError
-from rdev_bridge.model import ConnectionState, EmbeddedServer, RemoteServer, Secret
+from rdev_bridge.model import EmbeddedServer, RemoteServer, Secret
 from rdev_bridge.remote.client import AnswerLostError, Api, Started, pause
-from rdev_bridge.remote.command import cancel_script, cancellable_text, plain_text
+from rdev_bridge.remote.command import cancellable_text, plain_text
 from rdev_bridge.remote.embedded import Lease
 from rdev_bridge.remote.http import CurrentKey, checked_origin, new_client
 from rdev_bridge.remote.items import (
@@ -23,33 +21,20 @@ from rdev_bridge.remote.items import (
     CancelResult,
     CancelWay,
     CommandSpec,
-    Completed,
-    ConnectionChanged,
-    OutputArrived,
     Position,
     ShellAnswer,
-    StreamFailed,
-    StreamItem,
-    StreamLost,
 )
+from rdev_bridge.remote.running import CANCEL_CALL_S, DEFAULT_GRACE_S, RemoteCommand, end_by_script
 from rdev_bridge.remote.shell import collect, with_stdin
-from rdev_bridge.remote.stream import Endpoint, Follower
 from rdev_bridge.remote.unreachable import whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from rdev_bridge.core.resume import Wait
     from rdev_bridge.model import Target
 
-DEFAULT_GRACE_S = 5.0
-_CANCEL_CALL_S = 30.0
-_CANCEL_PAUSES_S = (0.25, 0.5, 1.0)
-_DEATH_S = 5.0
-_LONGEST_ANSWER_S = 20.0
-"""A server of ours is asked to wait with its answer until it knows that what it killed is dead, but not for long."""
 _TRIES_HERE = 3
-_OPEN = (ConnectionState.CONNECTED, ConnectionState.RESUMED)
 
 
 def open_server(
@@ -162,7 +147,7 @@ class Connector:
     async def _end_unanswered(self, text: str, token: str) -> CancelResult:
         """End what a start call may have started. It goes on when we are cancelled, until the connection is closed."""
         ending = asyncio.create_task(
-            self._start_and_end(text, token) if self._lease else self.cancel_by_script(token, DEFAULT_GRACE_S)
+            self._start_and_end(text, token) if self._lease else end_by_script(self, token, DEFAULT_GRACE_S)
         )
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
@@ -171,7 +156,7 @@ class Connector:
     async def _start_and_end(self, text: str, token: str) -> CancelResult:
         """The same key once more names the command that it started before."""
         try:
-            async with asyncio.timeout(_CANCEL_CALL_S):
+            async with asyncio.timeout(CANCEL_CALL_S):
                 started = await self._start_here(text, token)
         except (RdevError, TimeoutError) as error:
             return CancelResult(dead=False, message=str(error) or "the server did not answer in time")
@@ -234,29 +219,6 @@ class Connector:
         except TimeoutError:
             raise RdevError(f"the server did not finish a step within {timeout_s:.0f} s", reason="timeout") from None
 
-    async def cancel_by_script(self, token: str, grace_s: float) -> CancelResult:
-        """End all that carries `token`, through `/shell`."""
-        try:
-            async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
-                started = await self._start_again_and_again(cancel_script(token, grace_s))
-                answer = await collect(self.adopt(Binding(started.stream_id, "", CancelWay.SCRIPT)).follow(None))
-        except TimeoutError:
-            return CancelResult(dead=False, message="the server did not answer in time")
-        except RdevError as error:
-            return CancelResult(dead=False, message=str(error))
-        if answer.stdout.strip() == "dead":
-            return CancelResult(dead=True)
-        said = " ".join((answer.stdout + answer.stderr).split())[:200]
-        return CancelResult(dead=False, message=f"processes are left on the server: {said}")
-
-    async def _start_again_and_again(self, script: str) -> Started:
-        """For one that does no harm twice, where whatever stands before the server is out of order for a moment."""
-        for pause_s in _CANCEL_PAUSES_S:
-            with suppress(AnswerLostError):
-                return await self.api.start(script, secrets.token_hex(16))
-            await asyncio.sleep(pause_s)
-        return await self.api.start(script, secrets.token_hex(16))
-
     @property
     def api(self) -> Api:
         """The calls of this server. Only inside `async with`."""
@@ -293,21 +255,6 @@ class Connector:
         self._api = Api(client, origin, self.target.project, self.jitter, self.whereabouts)
 
 
-class ToldShell(msgspec.Struct, frozen=True):
-    """What a barrier needs of a connection, and `pause`, which says to somebody that the server is waited for."""
-
-    connector: Connector
-    pause: Callable[[Wait], Awaitable[None]]
-
-    async def begin(self, script: str) -> None:
-        """As `Connector.begin`."""
-        await self.connector.begin(script, self.pause)
-
-    async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> ShellAnswer:
-        """As `Connector.ask`."""
-        return await self.connector.ask(script, timeout_s=timeout_s, cancellable=cancellable, pause=self.pause)
-
-
 class _GoneError(Exception):
     """Nobody listens at the embedded server's address any more."""
 
@@ -316,91 +263,3 @@ async def _pause_if_reached(wait: Wait) -> None:
     if not wait.reached:
         raise _GoneError
     await pause(wait)
-
-
-class RemoteCommand:
-    """A command on the server. `binding` is what must be kept to find it again."""
-
-    def __init__(self, connector: Connector, binding: Binding, after: Position | None = None) -> None:
-        self.binding = binding
-        self._connector = connector
-        self._position = after
-        self._ended = False
-        self._dead = asyncio.Event()
-        self.is_heard = False
-        """Whether its stream is open now, and can bring more."""
-
-    async def follow(self, after: Position | None = None) -> AsyncGenerator[StreamItem, None]:
-        """The stream after `after` (None: from its beginning), kept over broken connections. See StreamItem."""
-        connector = self._connector
-
-        async def endpoint() -> Endpoint:
-            api = await connector.locate()  # the first time too: it may be long since the server was last looked for
-            return Endpoint(api.client, api.events_url(self.binding.stream_id), api.remainders)
-
-        name = connector.target.server.name
-        policy, jitter = connector.policy, connector.jitter
-        follower = Follower(
-            name, connector.whereabouts, endpoint, after, policy=policy, jitter=jitter, hurry=self._dead
-        )
-        items = follower.items()
-        try:
-            async for item in items:
-                if isinstance(item, OutputArrived):
-                    self._position = item.position
-                elif isinstance(item, ConnectionChanged):
-                    self.is_heard = item.connection.state in _OPEN
-                self._ended = self._ended or isinstance(item, Completed)
-                if isinstance(item, StreamFailed) and self.binding.cancel_way is CancelWay.DELETE:
-                    item = StreamLost(item.message)  # a server of ours has it running before it answers the start
-                yield item
-        finally:
-            await items.aclose()
-
-    async def cancel(self, grace_s: float = DEFAULT_GRACE_S) -> CancelResult:
-        """TERM to all of it, KILL after `grace_s`; returns once it is known dead, or with what is known instead.
-
-        A `follow` that waits before it connects again does so at once then: the server can be reached.
-        """
-        if self._ended:
-            return CancelResult(dead=True)
-        result = await self._cancel(grace_s)
-        if result.dead:
-            self._dead.set()
-        return result
-
-    async def _cancel(self, grace_s: float) -> CancelResult:
-        if self.binding.cancel_way is CancelWay.SCRIPT:
-            return await self._connector.cancel_by_script(self.binding.token, grace_s)
-        try:
-            async with asyncio.timeout(grace_s + _CANCEL_CALL_S):
-                return await self._cancel_by_call(grace_s)
-        except TimeoutError:
-            return CancelResult(dead=False, message="the server did not say that the command ended")
-        except RdevError as error:
-            return CancelResult(dead=False, message=str(error))
-
-    async def _cancel_by_call(self, grace_s: float) -> CancelResult:
-        """The server's word that it is dead; else the stream's end is the proof, since the group is killed before."""
-        api = await self._connector.locate()
-        try:
-            status, dead = await api.delete(self.binding.stream_id, grace_s, min(grace_s + _DEATH_S, _LONGEST_ANSWER_S))
-        except RdevError:  # a connection may well break in that time
-            status, dead = await api.delete(self.binding.stream_id, grace_s, 0.0)
-        if status in {404, 410}:
-            return CancelResult(dead=False, message="the server does not know this command any more")
-        if not 200 <= status < 300:
-            return CancelResult(dead=False, message=f"the server refuses to cancel with status {status}")
-        if dead:
-            self._ended = True
-            return CancelResult(dead=True)
-        async for item in RemoteCommand(self._connector, self.binding).follow(self._position):
-            match item:
-                case Completed():
-                    self._ended = True
-                    return CancelResult(dead=True)
-                case StreamLost(message) | StreamFailed(message):
-                    return CancelResult(dead=False, message=message)
-                case _:
-                    pass
-        raise AssertionError("a stream ends with its end")

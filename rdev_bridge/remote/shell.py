@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Stream
 from rdev_bridge.remote.items import (
@@ -18,7 +20,10 @@ from rdev_bridge.remote.items import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rdev_bridge.core.resume import Wait
+    from rdev_bridge.remote.connect import Connector
 
 MAX_ANSWER_CHARS = 64 * 1024 * 1024
 
@@ -52,3 +57,18 @@ async def collect(items: AsyncIterator[StreamItem]) -> ShellAnswer:
             case _:
                 pass
     raise RdevError("the answer of a helper script broke off", reason="lost")
+
+
+class ToldShell(msgspec.Struct, frozen=True):
+    """What a barrier needs of a connection, and `pause`, which says to somebody that the server is waited for."""
+
+    connector: Connector
+    pause: Callable[[Wait], Awaitable[None]]
+
+    async def begin(self, script: str) -> None:
+        """As `Connector.begin`."""
+        await self.connector.begin(script, self.pause)
+
+    async def ask(self, script: str, *, timeout_s: float, cancellable: bool = True) -> ShellAnswer:
+        """As `Connector.ask`."""
+        return await self.connector.ask(script, timeout_s=timeout_s, cancellable=cancellable, pause=self.pause)

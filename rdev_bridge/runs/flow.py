@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import Outcome
 from rdev_bridge.remote.client import AnswerLostError
-from rdev_bridge.remote.connect import ToldShell
 from rdev_bridge.remote.items import (
     CancelWay,
     Completed,
@@ -22,6 +21,7 @@ from rdev_bridge.remote.items import (
     StreamLost,
     waiting_for,
 )
+from rdev_bridge.remote.shell import ToldShell
 from rdev_bridge.runs.assemble import Assembler
 from rdev_bridge.runs.dependencies import run_dependencies
 from rdev_bridge.runs.live import EndedEarlyError, Ending
@@ -30,8 +30,9 @@ from rdev_bridge.runs.relay import Relay
 
 if TYPE_CHECKING:
     from rdev_bridge.core.resume import Wait
-    from rdev_bridge.remote.connect import Connector, RemoteCommand
+    from rdev_bridge.remote.connect import Connector
     from rdev_bridge.remote.items import CancelResult, CommandSpec
+    from rdev_bridge.remote.running import RemoteCommand
     from rdev_bridge.runs.live import LiveRun
     from rdev_bridge.runs.relay import Audience
     from rdev_bridge.runs.runner import Runner

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import RunRequest, SyncProgress, SyncResult, Target, Task
-    from rdev_bridge.remote.connect import Connector, ToldShell
+    from rdev_bridge.remote.connect import Connector
+    from rdev_bridge.remote.shell import ToldShell
     from rdev_bridge.runs.store import RunStore
     from rdev_bridge.runs.stored import StoredTarget
 

@@ -13,8 +13,9 @@ import pytest
 from rdev_bridge.model import RemoteServer, Secret, Target
 from rdev_bridge.remote import client
 from rdev_bridge.remote.command import cancellable_text
-from rdev_bridge.remote.connect import Connector, RemoteCommand, open_server
+from rdev_bridge.remote.connect import Connector, open_server
 from rdev_bridge.remote.items import Binding, CommandSpec, Completed, ConnectionChanged, OutputArrived
+from rdev_bridge.remote.running import RemoteCommand, end_by_script
 from tests.faults.proxy import PASS, Fault, FaultProxy
 from tests.remote.desk import QUICK, Followed, bound, connect, gather
 from tests.support.foreign_server import ForeignServer
@@ -114,7 +115,7 @@ async def test_before_the_server_started_it() -> None:
     """The cancel overtakes the start: the command finds that and never begins."""
     async with ForeignServer() as server, connect(server) as connector:
         token = "f" * 24 + os.urandom(4).hex()
-        assert (await connector.cancel_by_script(token, 0.0)).dead
+        assert (await end_by_script(connector, token, 0.0)).dead
         answer = await connector.api.start(cancellable_text(CommandSpec("echo never"), token), "k")
         followed = await gather(connector.adopt(bound(answer.stream_id)).follow(None))
     assert followed.lines == []

@@ -121,7 +121,7 @@ async def test_a_gateways_word_does_not_say_that_nothing_was_started(status: int
 
 
 async def test_a_gateway_that_stays_out_of_order_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdev_bridge.remote.connect._CANCEL_PAUSES_S", (0.0,))
+    monkeypatch.setattr("rdev_bridge.remote.running._CANCEL_PAUSES_S", (0.0,))
     async with (
         ForeignServer() as server,
         FaultProxy(server.port, lambda _: answer(502)) as proxy,
