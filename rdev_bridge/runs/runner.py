@@ -22,13 +22,12 @@ from rdev_bridge.model import (
     TriggerKind,
 )
 from rdev_bridge.runs.attach import AttachedRun, attach, end_elsewhere
+from rdev_bridge.runs.begin import begin
 from rdev_bridge.runs.dependencies import plan_of
 from rdev_bridge.runs.flow import carry_out
 from rdev_bridge.runs.live import Ending, LiveRun
 from rdev_bridge.runs.relay import Audience
-from rdev_bridge.runs.spec import spec_of
 from rdev_bridge.runs.store import find_run
-from rdev_bridge.runs.stored import StoredTarget
 from rdev_bridge.runs.turns import Turns
 
 if TYPE_CHECKING:
@@ -195,43 +194,11 @@ class Runner:
     def _submit(self, request: RunRequest, plan: Plan | None) -> Submission:
         if self._closing:
             raise RdevError("the bridge is about to end", reason="closing")
-        target = self.around.target_of(request)
-        spec = spec_of(request, target, self.around.paths_of(request, target))
-        store = self.around.store(request.folder)
-        folder, mark = store.begin()
-        task = request.task
-        run = Run(
-            run_id=folder.run_id,
-            command=spec.command,
-            folder=request.folder,
-            project=target.project,
-            server=target.server.name,
-            state=RunState.QUEUED,
-            started_at=datetime.now(UTC),
-            log_path=folder.log_path,
-            task=task.name if task else None,
-            parent_run_id=request.parent_run_id,
-        )
-        line = (request.folder, task.name if task else spec.command, task is not None)
-        live = LiveRun(
-            run=run,
-            folder=folder,
-            trigger=request.trigger,
-            target=target,
-            stored_target=StoredTarget.of(target),
-            audience=self.audience,
-            mark=mark,
-            on_client_exit=request.on_client_exit or (task.on_client_exit if task else OnClientExit.CANCEL),
-            timeout_s=request.timeout_s if request.timeout_s is not None else (task.timeout_s if task else None),
-            request=request,
-            spec=spec,
-            plan=plan,
-            line=line,
-            needed_by={request.parent_run_id} if request.parent_run_id else set(),
-        )
+        live = begin(request, plan, self.around, self.audience)
         self.live[live.run_id] = live
-        policy = request.on_busy or (task.on_busy if task else BusyPolicy.PARALLEL)
-        match self._turns.ask(line, live.run_id, policy):
+        assert live.line is not None
+        policy = request.on_busy or (request.task.on_busy if request.task else BusyPolicy.PARALLEL)
+        match self._turns.ask(live.line, live.run_id, policy):
             case Start():
                 return Submission(live.run_id, Disposition.STARTED)
             case Queue():
@@ -239,7 +206,7 @@ class Runner:
             case Ignore(_, busy_with):
                 del self.live[live.run_id]
                 live.let_go()
-                store.remove(folder)
+                self.around.store(request.folder).remove(live.folder)
                 return Submission(busy_with, Disposition.IGNORED)
 
     def start(self, run_id: str) -> None:
