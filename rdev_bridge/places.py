@@ -33,8 +33,9 @@ def workspace_state_dir(folder: Path) -> Path:
 
 def runtime_dir(folder: Path) -> Path:
     """Where the bridges of one workspace meet their embedded server: locks and its address."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    root = Path(base) / _NAME if base else Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}"
+    base = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    is_usable = base.is_absolute()  # a relative one does not count (XDG Base Directory Specification)
+    root = base / _NAME if is_usable else Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}"
     return private(private(root) / workspace_key(folder))
 
 
@@ -66,5 +67,6 @@ def private(path: Path) -> Path:
         if stat.S_IMODE(info.st_mode) & 0o077:
             path.chmod(0o700)
     except OSError as error:
-        raise RdevError(f"{path} cannot be used: {error.strerror}", reason="unsafeFolder") from None
+        advice = "HOME, XDG_STATE_HOME and XDG_RUNTIME_DIR say where the bridge keeps its files"
+        raise RdevError(f"{path} cannot be used: {error.strerror}", reason="unsafeFolder", advice=advice) from None
     return path

@@ -48,7 +48,7 @@ async def examine(folder: Path, flags: Flags, environ: Mapping[str, str]) -> Asy
     yield Finding("version", f"rdev-bridge {__version__}, Python {platform.python_version()}, {platform.system()}")
     try:
         user = load_user()
-        there = f"{len(user.servers)} servers" if user.path.exists() else "not there, which is fine"
+        there = _many(len(user.servers), "server") if user.path.exists() else "not there, which is fine"
         yield Finding("config.toml", f"{user.path} ({there})")
         workspace = load_workspace(folder)
         for finding in _workspace(workspace):
@@ -74,12 +74,15 @@ async def examine(folder: Path, flags: Flags, environ: Mapping[str, str]) -> Asy
         yield finding
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _workspace(workspace: Workspace) -> Iterator[Finding]:
     if workspace.config_file is None:
         yield Finding("rdev.toml", f"none in {workspace.folder}", advice="`rdev-bridge init` writes one")
         return
-    count = len(workspace.tasks)
-    yield Finding("rdev.toml", f"{workspace.config_file} ({count} {'task' if count == 1 else 'tasks'})")
+    yield Finding("rdev.toml", f"{workspace.config_file} ({_many(len(workspace.tasks), 'task')})")
     if any(task.watch for task in workspace.tasks.values()):
         if trust.is_trusted(workspace.folder, workspace.digest):
             yield Finding("trust", "tasks may start by themselves")
@@ -191,7 +194,7 @@ def _limits(folder: Path) -> Iterator[Finding]:
         return
     allowed = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
     count = _count_folders(folder)
-    many = f"{count} folders here, {allowed} watches allowed"
+    many = f"{_many(count, 'folder')} here, {allowed} watches allowed"
     if count < allowed // 2:
         yield Finding("file watching", many)
     else:

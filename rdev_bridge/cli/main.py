@@ -30,7 +30,7 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS = {
     "run": Subcommand("rdev_bridge.cli.run", "run a task, or a command after --"),
-    "watch": Subcommand("rdev_bridge.cli.watch", "run it again whenever files change"),
+    "watch": Subcommand("rdev_bridge.cli.watch", "run it, and again whenever files change"),
     "tasks": Subcommand("rdev_bridge.cli.tasks", "list the tasks of this workspace"),
     "runs": Subcommand("rdev_bridge.cli.runs", "list runs, newest first"),
     "attach": Subcommand("rdev_bridge.cli.attach", "follow a run, from the line after the last one seen"),
@@ -58,6 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_GONE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except OSError as error:  # of our own stdout (a full disk), or of a file that just went
+        said = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or repr(error)
+        print(f"rdev-bridge: {visible(said)}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILED
     except (UsageError, RdevError) as error:
         lines = (visible(line) for line in str(error).splitlines())  # it may quote a stranger's file
         print(f"rdev-bridge: {' '.join(lines)}", file=sys.stderr)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="say of every line that looks like a problem why it is none"
     )
-    parser.add_argument("matcher", metavar="TASK|MATCHER", help="whose matcher, or which")
+    parser.add_argument("matcher", metavar="TASK|MATCHER", help="a task with a problem_matcher, or a matcher")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the saved output (default: standard input)")
 
 
@@ -125,7 +125,7 @@ def _slices(file: str | None) -> Iterator[list[str]]:
             while lines := [line.removesuffix("\n") for line in islice(text, _SLICE_LINES)]:
                 yield cleaner.feed(lines)
     except OSError as error:
-        raise RdevError(f"{file}: {error.strerror}") from None
+        raise RdevError(f"{file or 'stdin'} cannot be read: {error.strerror}") from None
 
 
 def _said(problem: Problem, locator: Locator | None) -> str:

@@ -28,7 +28,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     """`--server`, `--url`, `--project`."""
     parser.add_argument("--server", metavar="NAME", help="a server of your config.toml")
     parser.add_argument("--url", help="a server's url, instead of a name")
-    parser.add_argument("--project", metavar="ID", help="the project on that server")
+    parser.add_argument("--project", metavar="ID", help="the project's id on that server")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

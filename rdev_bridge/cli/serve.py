@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `serve`; docs/server.md tells about each."""
-    parser.add_argument("root", nargs="?", type=Path, default=Path(), help="the folder that commands run in (here)")
+    parser.add_argument(
+        "root", metavar="ROOT", nargs="?", type=Path, default=Path(), help="the folder that commands run in (here)"
+    )
     parser.add_argument("--project", metavar="ID", help="the project's id (the folder's name)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument(

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `watch`."""
     parser.usage = "rdev-bridge watch [OPTION]... TASK [ARG]... | [OPTION]... -- COMMAND..."
+    parser.epilog = (
+        "Without --on and a task's `watch`, every file counts that git does not ignore. On a terminal: r runs now, "
+        "p pauses, c cancels, q leaves. Exit code: 0 after q; 130 after Ctrl-C; 143 after SIGTERM."
+    )
     parser.add_argument(
         "--on",
         metavar="GLOB",

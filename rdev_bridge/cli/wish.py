@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_target(parser)
     options.add_output(parser)
     parser.add_argument("--cwd", metavar="FOLDER", help="the folder on the server to run in")
-    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="may be given often")
-    parser.add_argument("--file", metavar="FILE", help="what ${file} in a task means")
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="an environment variable; may be given often"
+    )
+    parser.add_argument("--file", metavar="FILE", help="the file that ${file} stands for")
     parser.add_argument("--timeout", metavar="TIME", help="cancel it after TIME, such as 90s or 10m")
     parser.add_argument(
         "--sync-conflict",
@@ -54,7 +56,7 @@ def request_of(args: argparse.Namespace, folder: Path, here: Path, app: App, *, 
     )
     words: list[str] = args.words
     if words[:1] != ["--"]:
-        if not words:
+        if not words or not words[0]:
             raise UsageError(f"say what to run: rdev-bridge {verb} TASK, or rdev-bridge {verb} -- COMMAND...")
         for error in app.settings_errors().values():
             raise error

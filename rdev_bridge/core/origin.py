@@ -25,6 +25,8 @@ def check_url(url: str) -> str:
     if "?" in rest or "#" in rest:
         raise ValueError("a server's url has no query and no fragment")
     url = scheme.lower() + separator + rest
+    if not url.isascii():
+        raise ValueError("a url is written in ASCII; a host of other letters has a form that begins with xn--")
     if not _URL.fullmatch(url):
         raise ValueError("this is no url of a server; it looks like https://rdev.example.com or http://localhost:8080")
     if not 0 < _parts(url)[2] < 65536:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,12 @@ def _tables(value: Any) -> list[dict[str, Any]]:
     return value
 
 
+def _tasks(value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        raise values.WrongValueError("each task is a table with a name: [tasks.NAME], not [[tasks]]")
+    return _table(value)
+
+
 def _matchers(value: Any) -> tuple[str | Mapping[str, Any], ...]:
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(item, dict) or (isinstance(item, str) and item) for item in items):
@@ -71,15 +78,15 @@ SYNC = {
 }
 
 PATHS = {
-    "local": Key(values.text, "text", required=True),
-    "remote": Key(values.text, "text", required=True),
+    "local": Key(values.path, "text", required=True),
+    "remote": Key(values.path, "text", required=True),
 }
 
 TASK = {
-    "command": Key(values.text, "text", required=True),
+    "command": Key(values.command, "text", required=True),
     "description": Key(values.text, "text"),
     "group": Key(partial(values.choice, words=("build", "test", "run")), "text"),
-    "cwd": Key(values.text, "text"),
+    "cwd": Key(values.path, "text"),
     "env": Key(values.environment, "table of texts"),
     "depends_on": Key(values.texts, "list of texts"),
     "watch": Key(values.globs, "list of texts"),
@@ -98,7 +105,7 @@ WORKSPACE = {
     "server": Key(values.text, "text"),
     "remote_root": Key(values.absolute, "text"),
     "paths": Key(_tables, "tables"),
-    "tasks": Key(_table, "tables"),
+    "tasks": Key(_tasks, "tables"),
 }
 
 SERVER = {
@@ -125,7 +132,9 @@ def check(source: Source, keys: KeyPath, table: Any, schema: Mapping[str, Key]) 
     try:
         _table(table)
     except values.WrongValueError as error:
-        raise source.error(keys, str(error)) from None
+        main = next((name for name, key in schema.items() if key.required), None)
+        hint = f": {{ {main} = {json.dumps(table)} }}" if main and isinstance(table, str) else ""
+        raise source.error(keys, f"{error}{hint}") from None
     for name in table:
         if name not in schema:
             raise source.error((*keys, name), _unknown(name, schema))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 import stat
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MAX_BYTES = 1024 * 1024
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_TWICE = {
+    "Cannot declare": "this table stands here a second time; join the two",
+    "Cannot overwrite a value": "this key stands here a second time; keep one of them",
+}
+"""What tomllib says of the two slips that happen most, and what that means."""
 _LONG_NUMBER = re.compile(r"[0-9_]{4000,}")
 
 
@@ -37,10 +43,12 @@ class Source(msgspec.Struct, frozen=True, dict=True):
         """Read and parse `path`; a file that is not there is an empty one. Raises SettingsError."""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
-                raise SettingsError("is no file", path=path)
+                raise SettingsError("is no file but something else; move it away", path=path)
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
+            if path.is_symlink():
+                raise SettingsError("is a link to a file that is not there", path=path) from None
             return cls(path)
         except OSError as error:
             raise SettingsError(f"cannot be read: {error.strerror}", path=path) from None
@@ -55,7 +63,8 @@ class Source(msgspec.Struct, frozen=True, dict=True):
             text = content.decode("utf-8-sig").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            raise SettingsError("is not UTF-8", path=path, line=line) from None
+            other = "UTF-16" if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "another encoding"
+            raise SettingsError(f"is not UTF-8 but {other}; save it as UTF-8", path=path, line=line) from None
         try:
             source = cls(path, content, text, tomllib.loads(text))
             _ = source.spans
@@ -64,7 +73,8 @@ class Source(msgspec.Struct, frozen=True, dict=True):
             place = _PLACE.search(problem)
             line, column = (int(place[1]), int(place[2])) if place else (text.removesuffix("\n").count("\n") + 1, None)
             problem = problem.replace("(at end of document)", "(at the end of the file)")
-            problem = f"not valid TOML: {problem[: place.start()].rstrip() if place else problem}"
+            problem = problem[: place.start()].rstrip() if place else problem
+            problem = _TWICE.get(problem.split(" (")[0], f"not valid TOML: {problem}")
             raise SettingsError(problem, path=path, line=line, column=column) from None
         except RecursionError:
             raise SettingsError("is nested too deeply", path=path, line=1) from None

@@ -53,9 +53,8 @@ def user_from(source: Source) -> UserConfig:
     servers = {name: _server(source, name, table) for name, table in found.get("servers", {}).items()}
     default = found.get("default_server")
     if default is not None and default not in {EMBEDDED, *servers}:
-        raise source.error(
-            ("default_server",), f"there is no [servers.{default}]{values.nearest(default, (*servers, EMBEDDED))}"
-        )
+        hint = values.nearest(default, (*servers, EMBEDDED)) or "; describe it here, with its url"
+        raise source.error(("default_server",), f"there is no [servers.{default}]{hint}")
     return UserConfig(source.path, servers, default)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rdev_bridge.errors import UsageError
@@ -57,6 +59,21 @@ def text(value: Any) -> str:
     if "\0" in value:
         raise WrongValueError("must not hold a NUL character, which no command can be given")
     return value
+
+
+def command(value: Any) -> str:
+    """What a shell reads."""
+    if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
+        raise WrongValueError(f"must be one text, which the server's shell reads: {json.dumps(shlex.join(value))}")
+    return text(value)
+
+
+def path(value: Any) -> str:
+    """A path that no shell reads."""
+    found = text(value)
+    if found.partition("/")[0].startswith("~"):
+        raise WrongValueError(f'must not begin with ~, which no shell reads here; write "{_short(found)}" in full')
+    return found
 
 
 def texts(value: Any) -> tuple[str, ...]:

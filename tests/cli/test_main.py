@@ -25,6 +25,13 @@ def test_every_subcommand_has_help(name: str, capsys: pytest.CaptureFixture[str]
     assert SUBCOMMANDS[name].summary[1:] in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_full_disk_under_stdout_is_one_line(bridge: Bridge) -> None:
+    (bridge.folder / "rdev.toml").write_text('[tasks.a]\ncommand = "true"\n')
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = bridge.call("tasks", stdout=full)
+    assert (done.returncode, done.stderr) == (125, b"rdev-bridge: No space left on device\n")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "out", "err"),
     [

@@ -117,7 +117,7 @@ def test_what_cannot_be_used_is_told(bridge: Bridge, matcher: str, said: str) ->
 def test_a_file_that_is_not_there(bridge: Bridge) -> None:
     done = bridge.call("match", "gcc", "gone.log")
     assert done.returncode == 125
-    assert b"gone.log: No such file" in done.stderr
+    assert b"gone.log cannot be read: No such file" in done.stderr
 
 
 @pytest.mark.parametrize(
