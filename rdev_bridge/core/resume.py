@@ -69,17 +69,18 @@ class Admission(msgspec.Struct, frozen=True):
 Decision = Wait | GiveUp
 
 _ADVICE = {
-    401: "the server refuses the key (401); `rdev-bridge login` stores a new one",
-    403: "the key may not read this command (403); ask who runs the server for access to the project",
-    404: "the server does not know this command any more (404): it was restarted or has forgotten it; run it again",
-    410: "the server has thrown this command's output away (410); run it again",
+    401: "{server} refuses the key (401); `{login}` stores a new one",
+    403: "the key may not read this command (403); ask who runs {server} for access to the project",
+    404: "{server} does not know this command any more (404): it was restarted or has forgotten it; run it again",
+    410: "{server} has thrown this command's output away (410); run it again",
 }
 _TRY_AGAIN = frozenset({408, 425, 429})
 
 
-def advice_for(status: int) -> str:
-    """What a final status means to the person who reads it."""
-    return _ADVICE.get(status, f"the server refuses the stream with status {status}; ask who runs it")
+def advice_for(status: int, server: str = "the server", login: str = "rdev-bridge login") -> str:
+    """What a final status of `server` means to the person who reads it; `login` is the command that keeps its key."""
+    text = _ADVICE.get(status, f"{{server}} refuses the stream with status {status}; ask who runs it")
+    return text.format(server=server, login=login)
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
@@ -196,14 +197,14 @@ class Resume:
             self._attempt = 0
         return self._again(now_s, why)
 
-    def refused(self, now_s: float, status: int, server_delay_s: float | None) -> Decision:
-        """The server answered with something else than a stream."""
+    def refused(self, now_s: float, status: int, server_delay_s: float | None, final: str = "") -> Decision:
+        """The server answered with something else than a stream. `final` says what it means where that is the end."""
         self._unreached = 0
         if status == 204:
             return GiveUp("the server says that nothing more will come, but never told how the command ended")
         if status in _TRY_AGAIN or status >= 500:
             return self._again(now_s, f"the server answers {status}", server_delay_s)
-        return GiveUp(advice_for(status))
+        return GiveUp(final or advice_for(status))
 
     def unreachable(self, now_s: float, why: str) -> Decision:
         """Nobody answered: refused, no route, no such name, a handshake that failed."""

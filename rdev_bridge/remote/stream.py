@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, retry_after_s
+from rdev_bridge.core.resume import GiveUp, Policy, Resume, Wait, advice_for, retry_after_s
 from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError
 from rdev_bridge.model import Connection, ConnectionState
@@ -157,7 +157,8 @@ class Follower:
                 elsewhere = f"{where.name} sends us elsewhere (a redirect), where the key must not go"
                 return GiveUp(f"{elsewhere}; check {where.setting}")
             delay_s = retry_after_s(response.headers.get("retry-after"))
-            return self._resume.refused(time.monotonic(), status, delay_s)
+            final = advice_for(status, self._whereabouts.name, self._whereabouts.login)
+            return self._resume.refused(time.monotonic(), status, delay_s, final)
         refuse_encoding(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
