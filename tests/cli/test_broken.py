@@ -78,13 +78,23 @@ def test_a_server_that_dies_and_comes_back_is_125_said_once(bridge: Bridge, serv
     assert err.decode().count("ended while this command ran") == 1
 
 
-def test_a_name_that_nobody_knows_is_125(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RDEV_URL", "https://nowhere.invalid")
-    monkeypatch.setenv("RDEV_API_KEY", KEY)
-    done = bridge.run("true")
+@pytest.mark.parametrize("given", ["RDEV_URL", "--url", "url of [servers.far] in {config}"])
+def test_a_name_that_nobody_knows_is_125(
+    bridge: Bridge, given: str, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the message says where the name was given."""
+    url, config = "https://nowhere.invalid", own_home / ".config/rdev-bridge/config.toml"
+    config.parent.mkdir()
+    config.write_text(f'[servers.far]\nurl = "{url}"\n')
+    options = {"RDEV_URL": [], "--url": ["--url", url]}.get(given, ["--server", "far"])
+    if given == "RDEV_URL":
+        monkeypatch.setenv("RDEV_URL", url)
+    done = bridge.run("true", *options)
     assert (done.stdout, done.returncode, done.stderr.count(b"\n")) == (b"", 125, 1)
-    assert b"cannot be reached" in done.stderr
-    assert b"nothing was started" in done.stderr
+    assert done.stderr.decode() == (
+        "rdev-bridge: the server at nowhere.invalid:443 cannot be reached (its name cannot be looked up); "
+        f"nothing was started; check {given.format(config=config)}, or your network or VPN\n"
+    )
 
 
 def test_a_key_that_is_refused_is_125_and_says_what_to_do(
