@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from rdev_bridge.errors import RdevError
@@ -116,15 +116,16 @@ class RemoteCommand:
         if dead:
             self._ended = True
             return CancelResult(dead=True)
-        async for item in RemoteCommand(self._connector, self.binding).follow(self._position):
-            match item:
-                case Completed():
-                    self._ended = True
-                    return CancelResult(dead=True)
-                case StreamLost(message) | StreamFailed(message):
-                    return CancelResult(dead=False, message=message)
-                case _:
-                    pass
+        async with aclosing(RemoteCommand(self._connector, self.binding).follow(self._position)) as items:
+            async for item in items:
+                match item:
+                    case Completed():
+                        self._ended = True
+                        return CancelResult(dead=True)
+                    case StreamLost(message) | StreamFailed(message):
+                        return CancelResult(dead=False, message=message)
+                    case _:
+                        pass
         raise AssertionError("a stream ends with its end")
 
 

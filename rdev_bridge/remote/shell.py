@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +21,7 @@ from rdev_bridge.remote.items import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from rdev_bridge.core.resume import Wait
     from rdev_bridge.remote.connect import Connector
@@ -35,27 +36,28 @@ def with_stdin(script: str, stdin: str | None) -> str:
     return f"printf %s {shlex.quote(stdin)} | {{\n{script}\n}}"
 
 
-async def collect(items: AsyncIterator[StreamItem]) -> ShellAnswer:
+async def collect(items: AsyncGenerator[StreamItem, None]) -> ShellAnswer:
     """The whole of a short stream. Raises RdevError where any of it is missing, or its end is not known."""
     texts: dict[Stream, list[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
     size = 0
-    async for item in items:
-        match item:
-            case OutputArrived(chunks):
-                for chunk in chunks:
-                    text = chunk.text()
-                    size += len(text)
-                    if size > MAX_ANSWER_CHARS:
-                        raise RdevError("a helper script on the server answers without end", reason="badAnswer")
-                    texts[chunk.stream].append(text)
-            case Completed(exit_code):
-                return ShellAnswer("".join(texts[Stream.STDOUT]), "".join(texts[Stream.STDERR]), exit_code)
-            case LinesMissing():
-                raise RdevError("the server lost part of a helper script's answer", reason="badAnswer")
-            case StreamFailed(message) | StreamLost(message):
-                raise RdevError(message, reason="lost")
-            case _:
-                pass
+    async with aclosing(items):
+        async for item in items:
+            match item:
+                case OutputArrived(chunks):
+                    for chunk in chunks:
+                        text = chunk.text()
+                        size += len(text)
+                        if size > MAX_ANSWER_CHARS:
+                            raise RdevError("a helper script on the server answers without end", reason="badAnswer")
+                        texts[chunk.stream].append(text)
+                case Completed(exit_code):
+                    return ShellAnswer("".join(texts[Stream.STDOUT]), "".join(texts[Stream.STDERR]), exit_code)
+                case LinesMissing():
+                    raise RdevError("the server lost part of a helper script's answer", reason="badAnswer")
+                case StreamFailed(message) | StreamLost(message):
+                    raise RdevError(message, reason="lost")
+                case _:
+                    pass
     raise RdevError("the answer of a helper script broke off", reason="lost")
 
 
