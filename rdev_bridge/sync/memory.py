@@ -219,6 +219,12 @@ def intend(path: Path, states: Mapping[str, str]) -> None:
         os.close(descriptor)
 
 
+def fulfil(path: Path) -> None:
+    """The end of the push is known. The file stays, which costs less than to make it again the next time."""
+    with contextlib.suppress(FileNotFoundError):
+        os.truncate(path, 0)
+
+
 def intentions(path: Path) -> dict[str, set[str]]:
     """All that was intended since the last push with a known end."""
     result: dict[str, set[str]] = {}

@@ -16,6 +16,7 @@ from rdev_bridge.sync.manifest import Difference, Manifest, after_push, differen
 from rdev_bridge.sync.memory import (
     TargetMemory,
     add_step,
+    fulfil,
     intend,
     intentions,
     load_target,
@@ -170,7 +171,7 @@ class Push:
         if not is_step or (is_news and not add_step(self._file, memory, changed)):
             save_target(self._file, memory)
         self._note()
-        self._intents.unlink(missing_ok=True)
+        fulfil(self._intents)
 
     def _save(self) -> None:
         save_target(self._file, self._memory)
