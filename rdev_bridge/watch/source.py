@@ -8,6 +8,7 @@ is in place. On macOS one recursive watch is free and folders are told apart aft
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 
     from rdev_bridge.ignore import IgnoreRules
 
+_log = logging.getLogger(__name__)
+
 # Measured: 16 ms from write to event at these; a bigger step idles cheaper but is felt.
 _STEP_MS = 10
 _BATCH_MS = 50
 _ROUNDS = 20
 _CLOCK_SLACK_S = 1.0
 _GONE_LOOK_S = 0.5
+_MANY_FOLDERS = 4
+_GATHER_S = 1.0
+_GATHER_CALM_MS = 100
 
 
 class _Notify(Protocol):
@@ -100,7 +106,9 @@ class ChangeSource:
         while not self._stop.is_set():
             try:
                 self._step()
-            except OSError:
+            except Exception as error:
+                if not isinstance(error, OSError):
+                    _log.exception("watching %s broke, and begins anew", self._root)
                 self._begin_anew()
         self._notify.close()
 
@@ -120,13 +128,15 @@ class ChangeSource:
             self._take_in(self._tree.digest(events))
 
     def _begin_anew(self) -> None:
-        """The folder went, or another one took its place: wait for it, and report what is in it then."""
-        gone_s = time.time()
+        """The folder went, another one took its place, or it changes too fast: wait, and report what is in it then."""
+        gone_s, told = time.time(), False
         self._notify.close()
-        self._tell(self._on_gone, True)
         changes: list[RawChange] = []
         while True:
             identity = _identity(self._root)
+            if identity != self._identity and not told:
+                told = True
+                self._tell(self._on_gone, True)
             since_s = self._since_s(gone_s) if identity == self._identity else 0
             try:
                 os.listdir(self._root)  # noqa: PTH208 - raises what is wrong with the folder
@@ -134,47 +144,62 @@ class ChangeSource:
                 changes += self._tree.walk(self._root, since_s)
                 self._notify = self._open()
                 break
-            except OSError:
+            except (OSError, RuntimeError):
                 if self._stop.wait(_GONE_LOOK_S):
                     return
         self._identity = identity
-        self._tell(self._on_gone, False)
+        if told:
+            self._tell(self._on_gone, False)
         self._report(changes + self._tree.walk(self._root, since_s))
 
     def _take_in(self, digest: Digest) -> None:
-        """Report a digest; where folders came or went, watch the new set."""
-        changes, since_s = digest.changes, self._since_s(time.time())
-        if digest.rules_changed:
-            self._rules.reload()
-            self._tree.refresh()
-        for folder in digest.new_folders:
-            changes += self._tree.walk(folder)
-        if not (digest.new_folders or digest.folders_gone or digest.rules_changed):
-            self._report(changes)
-            return
-        old = []
-        for _ in range(_ROUNDS):
-            old.append(self._notify)
-            self._notify = self._open()
-            watched = set(self._tree.folders)
-            for folder in digest.new_folders:  # what was written or made before the watch was in place
-                changes += self._tree.walk(folder, since_s)
-            if watched.issuperset(self._tree.folders):
-                break
-        self._report(changes)
-        for notify in old:
-            self._empty(notify, since_s)
+        """Report a digest; where folders came or went, watch the new set, and take what the old watch still holds."""
+        todo = [digest]
+        while todo:
+            digest, since_s = todo.pop(), self._since_s(time.time())
+            self._gather(digest, since_s)
+            if digest.rules_changed:
+                self._rules.reload()
+                self._tree.refresh()
+            for folder in digest.new_folders:
+                digest.changes += self._tree.walk(folder)
+            if not (digest.folders_changed or digest.rules_changed):
+                self._report(digest.changes)
+                continue
+            old = []
+            for _ in range(_ROUNDS):
+                old.append(self._notify)
+                self._notify = self._open()
+                watched = set(self._tree.folders)
+                for folder in digest.new_folders:  # what was written or made before the watch was in place
+                    digest.changes += self._tree.walk(folder, since_s)
+                if watched.issuperset(self._tree.folders):
+                    break
+            self._report(digest.changes)
+            todo += [rest for notify in old if (rest := self._rest_of(notify, since_s)) is not None]
 
-    def _empty(self, notify: _Notify, since_s: float) -> None:
-        """Take what an old watch still holds, and close it."""
+    def _gather(self, digest: Digest, since_s: float) -> None:
+        """While folders come and go in numbers, as an archive is unpacked, wait: a new watch for each would be slow."""
+        until_s = time.monotonic() + _GATHER_S
+        while digest.folders_changed >= _MANY_FOLDERS and time.monotonic() < until_s:
+            try:
+                events = self._notify.watch(_BATCH_MS, _STEP_MS, _GATHER_CALM_MS, self._stop)
+            except RuntimeError:
+                digest.changes += self._tree.walk(self._root, since_s)
+                return
+            if not isinstance(events, set):
+                return
+            digest.add(self._tree.digest(events))
+
+    def _rest_of(self, notify: _Notify, since_s: float) -> Digest | None:
+        """What an old watch still holds; it is closed then."""
         try:
             late = notify.watch(1, 1, 1, self._stop)
         except RuntimeError:
-            self._report(self._tree.walk(self._root, since_s))
-            late = set()
-        notify.close()
-        if isinstance(late, set):
-            self._take_in(self._tree.digest(late))
+            return Digest(self._tree.walk(self._root, since_s))
+        finally:
+            notify.close()
+        return self._tree.digest(late) if isinstance(late, set) else None
 
     def _since_s(self, moment_s: float) -> float:
         """What to hold for changed since then; what was there before the watch began is no change."""
@@ -198,7 +223,7 @@ class ChangeSource:
             try:
                 return RustNotify(folders, False, False, 0, recursive, False)
             except (FileNotFoundError, PermissionError):
-                self._tree.refresh()
+                self._report(self._tree.walk(self._root))
             except (OSError, RuntimeError) as error:
                 if not _is_limit(error):
                     raise OSError(f"{self._root} cannot be watched: {error}") from error

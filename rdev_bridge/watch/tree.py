@@ -39,8 +39,20 @@ class Digest:
 
     changes: list[RawChange] = field(default_factory=list)
     new_folders: list[str] = field(default_factory=list)
-    folders_gone: bool = False
+    folders_gone: int = 0
     rules_changed: bool = False
+
+    @property
+    def folders_changed(self) -> int:
+        """How many folders came or went."""
+        return len(self.new_folders) + self.folders_gone
+
+    def add(self, later: Digest) -> None:
+        """What came after it belongs to it."""
+        self.changes += later.changes
+        self.new_folders += later.new_folders
+        self.folders_gone += later.folders_gone
+        self.rules_changed |= later.rules_changed
 
 
 class Tree:
@@ -68,7 +80,7 @@ class Tree:
         for folder, names in self._listings(top):
             seen.add(folder)
             known, self._names[folder] = self._names.get(folder, set()), names
-            for name in names:
+            for name in list(names):  # one that has vanished meanwhile is taken out
                 if name not in known or since_s is not None:
                     found += self._file(folder, name, made=name not in known, since_s=since_s)
             found += [gone for name in known - names for gone in self._vanished(folder, name)]
@@ -120,7 +132,7 @@ class Tree:
             info = os.lstat(path)
         except OSError:
             if path in self._names:
-                result.folders_gone = True
+                result.folders_gone += 1
                 for below in [known for known in self._names if _within(known, path)]:
                     result.changes += self._drop(below)
             elif name in self._names[folder]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rdev_bridge.watch.tree import RawChange
 
 _GIT_LOOK_S = 0.05
+_LOOP_NOTICES = 3  # for one run; many files may be unpacked beside it
 _UNSERVED = (Outcome.SUPERSEDED, Outcome.ERROR)
 _CLOCK_LOOKS, _SAME_MOMENT_S = 5, 0.0005
 
@@ -88,6 +89,7 @@ class WorkspaceWatcher:
         self._seen = SeenFiles()
         self._ours: dict[str, str] = {}
         self._told: set[tuple[str, Path]] = set()
+        self._notices_of_run: dict[str, int] = {}
         self._paused = self._gone = False
         self._timer: asyncio.TimerHandle | None = None
         self._git = GitLock(self._rules.git_dir)
@@ -158,6 +160,7 @@ class WorkspaceWatcher:
         """A run began."""
         name = self._name_of(run)
         if name is not None:
+            self._notices_of_run.pop(name, None)
             self._triggers.run_started(run.run_id, name, self._moment_s(run.started_at.timestamp()))
 
     async def output(self, run: Run, batch: object) -> None:
@@ -230,7 +233,9 @@ class WorkspaceWatcher:
 
     def _tell_loop(self, name: str, files: list[Path]) -> None:
         files = [file for file in files if (name, file) not in self._told]
-        if files:
+        count = self._notices_of_run.get(name, 0)
+        if files and count < _LOOP_NOTICES:
+            self._notices_of_run[name] = count + 1
             self._told.update((name, file) for file in files)
             self._notice(loop_notice(name, self._relative(files[0]), tuple(files)))
 

@@ -34,6 +34,7 @@ class Desk:
     requests: list[RunRequest] = field(default_factory=list)
     notices: list[WatchNotice] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
     trusted: bool = True
     instant: bool = True
     _watcher: WorkspaceWatcher | None = None
@@ -109,6 +110,7 @@ class Desk:
             submit=self.submit,
             notice=self.notices.append,
             stale=self.stale.append,
+            changed=lambda paths: self.changed.update(path.name for path in paths),
             may_start=lambda _: self.trusted,
         )
         watcher.set_watches(watches if watches is not None else self.watch())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from asyncio.subprocess import DEVNULL
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import watchfiles._rust_notify
 
+from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.watch.notice import NoticeKind
+from rdev_bridge.watch.tree import Tree
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
@@ -62,3 +67,50 @@ async def test_any_other_failure_is_told_as_it_is(desk: Desk, monkeypatch: pytes
     with pytest.raises(OSError, match="on fire"):
         async with desk.watching():
             pass
+
+
+async def test_a_failure_that_passes_blinds_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `rm -rf` of many folders brings it about: those to watch are gone again each time."""
+    failures = ["come", "and", "go"]
+
+    def shaky(*args: Any) -> watchfiles._rust_notify.RustNotify:
+        if failures:
+            raise OSError(failures.pop())
+        return REAL(*args)
+
+    async with desk.watching():
+        monkeypatch.setattr(watchfiles._rust_notify, "RustNotify", shaky)
+        desk.write("new/a.py")
+        await eventually_async(lambda: "new/a.py" in desk.all_files)
+        await desk.sentinel("new/b.py")
+        assert failures == []
+        assert desk.notices == []
+
+
+def test_files_that_vanish_while_they_are_looked_at(tmp_path: Path) -> None:
+    class Vanishing(IgnoreRules):
+        """Asked about a file, which happens once it is known by name."""
+
+        def file_ignored(self, path: str) -> bool:
+            for name in ("b", "c"):
+                (tmp_path / name).unlink(missing_ok=True)
+            return super().file_ignored(path)
+
+    tree = Tree(str(tmp_path), Vanishing(str(tmp_path)))
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("x")
+    found = {Path(change.path).name: change.info is None for change in tree.walk(str(tmp_path))}
+    assert found.keys() <= {"a", "b", "c"}
+    assert not (tmp_path / "b").exists()
+
+
+async def test_many_folders_that_come_and_go_at_once(desk: Desk) -> None:
+    for number in range(60):
+        desk.write(f"packed/{number}/deep/a.txt")
+    again = "for i in 1 2 3 4; do cp -r packed unpacked; rm -rf unpacked & cp -r packed also; wait; rm -rf also; done"
+    async with desk.watching():
+        process = await asyncio.create_subprocess_exec("sh", "-c", again, cwd=desk.folder, stderr=DEVNULL)
+        await process.wait()
+        await desk.sentinel()
+        await desk.sentinel("packed/7/deep/b.py")
+        assert desk.notices == []

@@ -283,6 +283,16 @@ async def test_a_loop_is_told_of_each_file_whatever_changes_with_it(desk: Desk) 
     assert ["made.txt" in desk.of(NoticeKind.LOOP)[0], "z.py" in desk.of(NoticeKind.LOOP)[1]] == [True, True]
 
 
+async def test_many_files_that_appear_during_a_run_are_told_in_few_words(desk: Desk) -> None:
+    desk.instant = False
+    async with desk.watching(desk.watch("t", "*.py", "*.txt")) as watcher:
+        await desk.begin(watcher, "run1")
+        for n in range(8):
+            desk.write(f"made{n}.txt")
+            await eventually_async(lambda n=n: f"made{n}.txt" in desk.changed)
+        assert len(desk.of(NoticeKind.LOOP)) == 3
+
+
 def test_two_clocks_are_read_at_the_same_moment_however_busy_the_machine() -> None:
     """Where it does something else between two looks, they are of no use."""
     now_s = 0.0
