@@ -99,6 +99,7 @@ class Lane:
     numbers: dict[str, int] = field(default_factory=dict)
     """Of each run: what its script is told."""
     figures: Figures = field(default_factory=Figures)
+    _unknown: set[str] = field(default_factory=set)
     _deadline_s: float = float("inf")
     _next_kill_s: float = float("inf")
 
@@ -141,7 +142,7 @@ class Lane:
         number = self.dice.randrange(10**9)
         what = script.said(number)
         lines = [(step.stream, step.text) for step in what.steps]
-        expected = Expected(lines, what.exit_code, excuses=self.excuses | {"error"})
+        expected = Expected(lines, what.exit_code, excuses=self.excuses | {"lost"})
         run_id = reader.start({"command": f"exec '{sys.executable}' script.py {number}"}, expected)
         self.numbers[run_id] = number
 
@@ -157,10 +158,8 @@ class Lane:
         reader.editor.process.kill()
         self.kills += 1
         dead, fresh = reader.editor, self._open()
-        for following in reader.following.values():
-            if not following.seq:  # it may have been killed before it knew what it had started
-                expected = following.expected
-                following.expected = Expected(expected.lines, expected.exit_code, excuses=expected.excuses | {"lost"})
+        # It may have been killed before it knew what it had started.
+        self._unknown |= {run_id for run_id, following in reader.following.items() if not following.seq}
         reader.left_by_its_daemon(fresh)
         dead.__exit__(AssertionError, None, None)
         self._next_kill_s = time.monotonic() + self.dice.uniform(*self.amount.kill_every_s)
@@ -168,8 +167,9 @@ class Lane:
 
     def _ended(self, run_id: str, run: dict[str, Any]) -> None:
         number, outcome, message = self.numbers[run_id], run["outcome"], run.get("message", "")
-        if outcome == "error" and "error" not in self.excuses and number not in self._lost_starts():
-            self.figures.wrong_end(f"{run_id} never started, and nobody kept it from it: {message}")
+        was_hidden = number in self._lost_starts() or run_id in self._unknown
+        if outcome == "lost" and "lost" not in self.excuses and not was_hidden:
+            self.figures.wrong_end(f"{run_id} was lost, and nobody hid its start: {message}")
         if outcome in {"cancelled", "succeeded", "failed"} or "it does not run" in message:
             for pid in self._started_as(run_id):
                 if _is_alive(pid, f"script.py\0{number}\0"):
