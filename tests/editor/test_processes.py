@@ -14,7 +14,7 @@ import pytest
 
 from rdev_bridge import places
 from rdev_bridge.editor import daemon
-from rdev_bridge.remote import connect
+from rdev_bridge.remote import running
 from rdev_bridge.runs.mark import DeliveredMark
 from tests.editor.conftest import RDEV
 from tests.editor.editor import Editor
@@ -119,7 +119,7 @@ def test_a_daemon_ends_in_time_and_takes_a_stubborn_run_with_it(here: Background
         began_s = time.monotonic()
         leave(editor)
         assert editor.ended() == code
-        assert time.monotonic() - began_s < connect._CANCEL_CALL_S - 5
+        assert time.monotonic() - began_s < running.CANCEL_CALL_S - 5
     assert children_of(editor.process.pid) == []
     token = token_of(server)
     eventually(lambda: not alive(token), what="the end of a run that ignores TERM")
