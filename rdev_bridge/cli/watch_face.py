@@ -109,7 +109,7 @@ class WatchFace:
             return
         self._unfinished[run.run_id] = True
         self.state.running_since_s, self.state.why = time.monotonic(), self._why(trigger)
-        self.state.cancelling = self.state.overtaken = False
+        self.state.cancelling = self.state.overtaken = self.state.asks_whose = False
         why = f": {self.state.why}" if self.state.why else ""
         if self._form != "jsonl":
             if self._line is not None and self._clear:

@@ -44,6 +44,7 @@ class WatchSession:
         self._runner, self._watcher, self._face, self.request = runner, watcher, face, request
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
+        self._may_claim = False
         self._telling: set[asyncio.Task[None]] = set()
         self._keys = Keys(sys.stdin.fileno(), self._key, face.redraw)
 
@@ -58,7 +59,8 @@ class WatchSession:
     def notice(self, notice: WatchNotice) -> None:
         """The watcher has something to say."""
         can_claim = notice.kind is NoticeKind.LOOP and self._keys.heard
-        self._face.state.asks_whose = can_claim or self._face.state.asks_whose
+        if can_claim:
+            self._may_claim = self._face.state.asks_whose = True
         self._face.say(notice.message + ("; m: it was you, and such changes count from now on" if can_claim else ""))
 
     def stale(self, run_id: str) -> None:
@@ -102,8 +104,8 @@ class WatchSession:
                 self._run_now(replace(self.request, sync_conflict=ConflictPolicy.OURS))
             case "t" if self._face.state.in_conflict:
                 self._run_now(replace(self.request, sync_conflict=ConflictPolicy.THEIRS))
-            case "m" if self._face.state.asks_whose:
-                self._face.state.asks_whose = False
+            case "m" if self._may_claim:
+                self._may_claim = self._face.state.asks_whose = False
                 self._watcher.take_loops()
                 self._run_now(self.request)
             case "p":

@@ -40,6 +40,7 @@ def test_a_result_in_words(run: Run, words: str) -> None:
         (WatchState("t", running_since_s=88.0), "●", "running t, 12 s"),
         (WatchState("t", running_since_s=88.0, queued=True, why="a.py changed"), "●",
          "running t, 12 s; a.py changed; runs again after that"),
+        (WatchState("t", running_since_s=88.0, asks_whose=True), "●", "running t, 12 s; m mine  r again"),
         (WatchState("t", running_since_s=88.0, overtaken=True), "●", "running t, 12 s; files changed since"),
         (WatchState("t", running_since_s=88.0, syncing="bringing 2 files"), "●", "running t, 12 s; bringing 2 files"),
         (WatchState("t", last=replace(ended(Outcome.ERROR), reason="syncConflict")), "!", "o overwrite theirs"),
