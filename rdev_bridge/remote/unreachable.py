@@ -29,6 +29,7 @@ _MOST_CAUSES = 50
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 _SOCKS = frozenset({"socks5", "socks5h"})
 _HERE = "`rdev-bridge doctor` says more"
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
 _RENEW = "is this machine's clock right? Else ask who runs the server to renew it"
 _UNKNOWN_SIGNER = "if you trust it, name its certificate: SSL_CERT_FILE=FILE.pem (so too behind a proxy that opens TLS)"
 _CERTIFICATES = {
@@ -156,9 +157,13 @@ def _not_connected(error: Exception, text: str, server: Whereabouts) -> Failure:
     certificate = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
         return _untrusted(certificate, server)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    failed = [cause.reason or "" for cause in causes if isinstance(cause, ssl.SSLError)]
+    if not _NO_TLS.isdisjoint(failed):
         what = f"{server.name} cannot be reached (it does not speak TLS)"
         return Failure(what, f"is its url http? Check {server.setting}")
+    if failed:
+        why = max(failed).lower().replace("_", " ") or "it hung up"
+        return Failure(f"{server.name} cannot be reached (no TLS with it: {why})", "ask who runs the server")
     if isinstance(error, httpx.ProxyError) and server.proxy is not None:
         return _refused_by_proxy(text, server, server.proxy)
     if server.proxy is not None:

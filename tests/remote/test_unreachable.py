@@ -130,6 +130,17 @@ async def test_a_certificate_that_is_wrong(
     assert what in lost.message
 
 
+async def test_a_server_with_which_no_cipher_is_shared(tmp_path: Path) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate(tmp_path, "shown"))
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")  # the certificate's key is none of RSA's
+    async with answering(b"", tls) as port:
+        error = await said_by_start(f"https://127.0.0.1:{port}")
+    assert error.problem.startswith(f"the server at 127.0.0.1:{port} cannot be reached (no TLS with it: ")
+    assert error.advice == "ask who runs the server"
+
+
 async def test_https_to_a_server_without_tls() -> None:
     async with answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as port:
         error = await said_by_start(f"https://127.0.0.1:{port}")
