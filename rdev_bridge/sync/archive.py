@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tarfile
 import zlib
 from pathlib import Path
@@ -55,9 +56,11 @@ def read_checked(item: Item) -> Iterator[bytes]:
     whole, left = hashlib.sha256(), item.size
     try:
         file = os.open(item.source, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ChangedMeanwhileError(item.path) from None
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):  # a folder by now
+            raise ChangedMeanwhileError(item.path)
         while left:
             block = os.read(file, min(_BLOCK, left))
             if not block:

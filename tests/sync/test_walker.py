@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rdev_bridge.sync import Barrier, survey, walker
@@ -234,6 +234,10 @@ async def play(pushed: Pushed, script: list[tuple[str, str | None, object]]) -> 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(script=st.lists(EDITS, max_size=25))
+@example(
+    [("write", "a", b"\0"), ("mode", "a", False), ("push", None, None), ("write", "a/a", b""), ("wipe", None, None)]
+)
+@example([("write", "a/a", b""), ("mode", "a", False), ("push", None, None), ("write", "a", b""), ("wipe", None, None)])
 def test_whatever_nobody_tells_is_brought(
     script: list[tuple[str, str | None, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
