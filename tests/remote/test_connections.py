@@ -121,3 +121,30 @@ async def test_what_comes_after_complete_is_of_no_other_call() -> None:
             assert followed.lines == [("stdout", "hello")]
             assert followed.end == Completed(0, None)
     assert lines.opened >= 1
+
+
+@pytest.mark.parametrize("says_so", [False, True])
+async def test_a_server_that_closes_between_two_calls_costs_no_run_and_starts_none_twice(says_so: bool) -> None:
+    close = b"Connection: close\r\n" if says_so else b""
+    line = b'event: output\nid: 1\ndata: {"line": "hello", "stream": "stdout"}\n\n'
+    starts = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal starts
+        if (await reader.readuntil(b"\r\n\r\n")).startswith(b"POST"):
+            starts += 1
+            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n%b\r\n{"data": {"id": "one"}}' % close)
+        else:
+            writer.write(HEAD + chunk(line) + chunk(COMPLETE) + b"0\r\n\r\n")
+        await writer.drain()
+
+    async with counting(answer) as lines, connector_to(lines.port) as connector:
+        for number in range(10):
+            command = await connector.start(CommandSpec(f"echo {number}"))
+            await eventually_async(lambda: len(lines.closed) == lines.opened, what="the end of the connection")
+            followed = await gather(command.follow(None))
+            await eventually_async(lambda: len(lines.closed) == lines.opened, what="the end of the connection")
+            assert followed.lines == [("stdout", "hello")]
+            assert isinstance(followed.end, Completed)
+            assert [one.state.value for one in followed.told] == ["connected"], "nor is anything said of it"
+    assert starts == 10
