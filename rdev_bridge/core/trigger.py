@@ -126,6 +126,7 @@ class _Span:
 class _Task:
     settling: Settling = field(default_factory=Settling)
     outputs: dict[Path, str] = field(default_factory=dict)  # path to the first run that changed it
+    products: set[Path] = field(default_factory=set)  # those of them that a run made, and nobody edited
     causes: set[str] = field(default_factory=set)
     edited: set[Path] = field(default_factory=set)
     unstarted: dict[Path, None] = field(default_factory=dict)  # asked for, but no run has begun on them yet
@@ -227,11 +228,15 @@ class Triggers:
         span = None if change.by_user else self._under_way(name, change)
         if span is None:
             task.edited.add(path)
+            task.products.discard(path)
             return Verdict.COUNTS
         first = task.outputs.setdefault(path, span.run_id)
         span.changed.add(path)
         if change.made or path in span.made:
             span.made.add(path)
+            task.products.add(path)
+            return Verdict.MADE_BY_RUN
+        if path in task.products:
             return Verdict.MADE_BY_RUN
         return Verdict.COUNTS if self.takes_loops or first == span.run_id else Verdict.LOOP
 

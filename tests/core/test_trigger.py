@@ -116,6 +116,22 @@ def test_what_a_run_makes_does_not_start_it_again() -> None:
     assert judge(triggers, change(A, 4.5)) is LOOP, "an earlier run changed it too"
 
 
+def test_what_a_run_made_is_its_product_in_later_runs_too() -> None:
+    """A program that is compiled anew each time makes no run stale."""
+    triggers = Triggers()
+    triggers.run_started("r1", "t", 1.0)
+    assert judge(triggers, change(B, 1.5, made=True)) is MADE
+    triggers.run_ended("r1", 2.0, unserved=False)
+    triggers.run_started("r2", "t", 3.0)
+    assert triggers.changed("t", change(B, 3.5), 3.5) == (MADE, [])
+    triggers.run_ended("r2", 4.0, unserved=False)
+    assert judge(triggers, change(B, 5.0)) is COUNTS
+    triggers.run_started("r3", "t", 5.1)
+    assert triggers.changed("t", change(B, 5.5), 5.5) == (LOOP, ["r3"]), (
+        "somebody edits it, so it may have been the user"
+    )
+
+
 def test_a_task_that_formats_its_own_source_runs_once_more_and_is_quiet() -> None:
     triggers = Triggers()
     triggers.run_started("r1", "t", 1.0)
