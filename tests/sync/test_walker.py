@@ -232,12 +232,14 @@ async def play(pushed: Pushed, script: list[tuple[str, str | None, object]]) -> 
     await pushed.barrier.aclose()
 
 
+_FILE = [("write", "a", b"\0"), ("mode", "a", False)]
+_FOLDER = [("write", "a/a", b""), ("mode", "a", False)]
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(script=st.lists(EDITS, max_size=25))
-@example(
-    [("write", "a", b"\0"), ("mode", "a", False), ("push", None, None), ("write", "a/a", b""), ("wipe", None, None)]
-)
-@example([("write", "a/a", b""), ("mode", "a", False), ("push", None, None), ("write", "a", b""), ("wipe", None, None)])
+@example(script=[*_FILE, ("push", None, None), *_FOLDER, ("wipe", None, None)])
+@example(script=[*_FOLDER, ("push", None, None), *_FILE, ("wipe", None, None)])
 def test_whatever_nobody_tells_is_brought(
     script: list[tuple[str, str | None, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
