@@ -35,6 +35,7 @@ _GONE_LOOK_S = 0.5
 _MANY_FOLDERS = 4
 _GATHER_S = 1.0
 _GATHER_CALM_MS = 100
+_LATE_MS = 30
 
 
 class _Notify(Protocol):
@@ -173,6 +174,7 @@ class ChangeSource:
                 watched = set(self._tree.folders)
                 for folder in digest.new_folders:  # what was written or made before the watch was in place
                     digest.changes += self._tree.walk(folder, since_s)
+                digest.changes += self._tree.look_again(since_s)  # word of it may still be on its way to an old watch
                 if watched.issuperset(self._tree.folders):
                     break
             self._report(digest.changes)
@@ -194,7 +196,7 @@ class ChangeSource:
     def _rest_of(self, notify: _Notify, since_s: float) -> Digest | None:
         """What an old watch still holds; it is closed then."""
         try:
-            late = notify.watch(1, 1, 1, self._stop)
+            late = notify.watch(1, 1, _LATE_MS, self._stop)
         except RuntimeError:
             return Digest(self._tree.walk(self._root, since_s))
         finally:

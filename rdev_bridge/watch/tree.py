@@ -79,29 +79,56 @@ class Tree:
         seen = set()
         for folder, names in self._listings(top):
             seen.add(folder)
-            known, self._names[folder] = self._names.get(folder, set()), names
-            for name in list(names):  # one that has vanished meanwhile is taken out
-                if name not in known or since_s is not None:
-                    found += self._file(folder, name, made=name not in known, since_s=since_s)
-            found += [gone for name in known - names for gone in self._vanished(folder, name)]
+            found += self._compare(folder, names, since_s)
         lost = [folder for folder in self._names if folder not in seen and _within(folder, top)]
         return found + [gone for folder in lost for gone in self._drop(folder)]
+
+    def look_again(self, since_s: float) -> list[RawChange]:
+        """The same for the folders in which something came or went `since_s`, each by itself, and for new ones."""
+        found: list[RawChange] = []
+        for folder in list(self._names):
+            try:
+                if os.lstat(folder).st_mtime < since_s:
+                    continue
+                names, below = self._list(folder)
+            except OSError:
+                continue  # it vanished; the event of that says the rest
+            found += self._compare(folder, names, since_s)
+            for new in below:
+                if new not in self._names:
+                    found += self.walk(new)
+        return found
+
+    def _compare(self, folder: str, names: set[str], since_s: float | None) -> list[RawChange]:
+        known, self._names[folder] = self._names.get(folder, set()), names
+        found: list[RawChange] = []
+        for name in list(names):  # one that has vanished meanwhile is taken out
+            if name not in known or since_s is not None:
+                found += self._file(folder, name, made=name not in known, since_s=since_s)
+        return found + [gone for name in known - names for gone in self._vanished(folder, name)]
 
     def _listings(self, top: str) -> Iterator[tuple[str, set[str]]]:
         todo = [top]
         while todo:
             folder = todo.pop()
-            names: set[str] = set()
             try:
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if not entry.is_dir(follow_symlinks=False):
-                            names.add(entry.name)
-                        elif not self._rules.folder_ignored(entry.path):
-                            todo.append(entry.path)
+                names, below = self._list(folder)
             except OSError:
                 continue  # it vanished, or we may not look into it
+            todo += below
             yield folder, names
+
+    def _list(self, folder: str) -> tuple[set[str], list[str]]:
+        """The files in a folder, and the folders in it that are not ignored."""
+        names: set[str] = set()
+        below = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    names.add(entry.name)
+                elif not self._rules.folder_ignored(entry.path):
+                    below.append(entry.path)
+        return names, below
 
     def digest(self, events: Iterable[tuple[int, str]]) -> Digest:
         """Make sense of a batch of events, as (kind, absolute path)."""

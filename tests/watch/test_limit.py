@@ -16,6 +16,8 @@ from rdev_bridge.watch.tree import Tree
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
+    import threading
+
     from tests.watch.desk import Desk
 
 REAL = watchfiles._rust_notify.RustNotify
@@ -114,3 +116,25 @@ async def test_many_folders_that_come_and_go_at_once(desk: Desk) -> None:
         await desk.sentinel()
         await desk.sentinel("packed/7/deep/b.py")
         assert desk.notices == []
+
+
+async def test_a_file_that_appears_just_before_the_new_watch_is_in_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Word of it goes to the old watch alone, and on a busy machine comes there too late."""
+
+    class Late:
+        def __init__(self, *args: Any) -> None:
+            if (desk.folder / "new").exists() and not (desk.folder / "old/late.py").exists():
+                desk.write("old/late.py")
+            self._real = REAL(*args)
+            self.close = self._real.close
+
+        def watch(self, debounce_ms: int, step_ms: int, timeout_ms: int, stop: threading.Event) -> object:
+            return "timeout" if timeout_ms else self._real.watch(debounce_ms, step_ms, timeout_ms, stop)
+
+    monkeypatch.setattr(watchfiles._rust_notify, "RustNotify", Late)
+    desk.write("old/a.py")
+    async with desk.watching():
+        desk.write("new/b.py")
+        await eventually_async(lambda: {"new/b.py", "old/late.py"} <= desk.all_files)
