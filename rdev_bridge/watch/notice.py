@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _NAME_CHARS = 40
+_MOST_OF_A_RUN = 3  # many files may be unpacked beside it
 
 
 class NoticeKind(StrEnum):
@@ -31,17 +33,34 @@ class WatchNotice:
     files: tuple[Path, ...] = ()
 
 
-def loop_notice(watch: str, shown: str, files: tuple[Path, ...]) -> WatchNotice:
-    """`files`, of which the first is called `shown`, are held to be the output of the run that they would start."""
-    called = watch if len(watch) <= _NAME_CHARS else f"{watch[: _NAME_CHARS - 1]}…"
-    others = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return WatchNotice(
-        NoticeKind.LOOP,
-        f"{shown}{others} changed while {called} ran and looks like its own output, so it starts no new run; "
-        "if you changed it, run it once more, and if it is an output, list it in .gitignore",
-        watch,
-        files,
-    )
+class LoopNotices:
+    """Tells of each file once that a run of its watch wrote it, in few words for each run."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, Path]] = set()
+        self._of_run: dict[str, int] = {}
+
+    def run_started(self, watch: str) -> None:
+        """A run of this watch began."""
+        self._of_run.pop(watch, None)
+
+    def notice(self, watch: str, files: list[Path], shown: Callable[[Path], str]) -> WatchNotice | None:
+        """`files` are held to be the output of the run that they would start; None where all of that has been told."""
+        files = [file for file in files if (watch, file) not in self._told]
+        count = self._of_run.get(watch, 0)
+        if not files or count >= _MOST_OF_A_RUN:
+            return None
+        self._of_run[watch] = count + 1
+        self._told.update((watch, file) for file in files)
+        called = watch if len(watch) <= _NAME_CHARS else f"{watch[: _NAME_CHARS - 1]}…"
+        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        return WatchNotice(
+            NoticeKind.LOOP,
+            f"{shown(files[0])}{others} changed while {called} ran and looks like its own output, so it starts no new "
+            "run; if you changed it, run it once more, and if it is an output, list it in .gitignore",
+            watch,
+            tuple(files),
+        )
 
 
 def gone_notice(folder: Path) -> WatchNotice:

@@ -18,8 +18,9 @@ from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.globs import compile_globs
 from rdev_bridge.ignore import IgnoreRules
 from rdev_bridge.model import BusyPolicy, Outcome, Trigger, TriggerKind
+from rdev_bridge.watch.clocks import both_clocks
 from rdev_bridge.watch.gitlock import GitLock
-from rdev_bridge.watch.notice import NoticeKind, WatchNotice, gone_notice, loop_notice
+from rdev_bridge.watch.notice import LoopNotices, NoticeKind, WatchNotice, gone_notice
 from rdev_bridge.watch.seen import SeenFiles
 from rdev_bridge.watch.source import ChangeSource
 
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
     from rdev_bridge.watch.tree import RawChange
 
 _GIT_LOOK_S = 0.05
-_LOOP_NOTICES = 3  # for one run; many files may be unpacked beside it
 _UNSERVED = (Outcome.SUPERSEDED, Outcome.ERROR)
-_CLOCK_LOOKS, _SAME_MOMENT_S = 5, 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,7 @@ class WorkspaceWatcher:
         self._triggers = Triggers()
         self._seen = SeenFiles()
         self._ours: dict[str, str] = {}
-        self._told: set[tuple[str, Path]] = set()
-        self._notices_of_run: dict[str, int] = {}
+        self._loops = LoopNotices()
         self._paused = self._gone = False
         self._timer: asyncio.TimerHandle | None = None
         self._git = GitLock(self._rules.git_dir)
@@ -160,7 +158,7 @@ class WorkspaceWatcher:
         """A run began."""
         name = self._name_of(run)
         if name is not None:
-            self._notices_of_run.pop(name, None)
+            self._loops.run_started(name)
             self._triggers.run_started(run.run_id, name, self._moment_s(run.started_at.timestamp()))
 
     async def output(self, run: Run, batch: object) -> None:
@@ -225,19 +223,12 @@ class WorkspaceWatcher:
                     unheard.discard(relative)
                 for run_id in stale:
                     self._stale(run_id)
-            if own and entry.watch.enabled:
-                self._tell_loop(name, own)
+            notice = self._loops.notice(name, own, self._relative) if entry.watch.enabled else None
+            if notice is not None:
+                self._notice(notice)
         for relative in unheard:  # nothing was on then; what is switched on by now may hear an editor's word of it
             self._seen.refused(f"{self._root}/{relative}")
         self._arm()
-
-    def _tell_loop(self, name: str, files: list[Path]) -> None:
-        files = [file for file in files if (name, file) not in self._told]
-        count = self._notices_of_run.get(name, 0)
-        if files and count < _LOOP_NOTICES:
-            self._notices_of_run[name] = count + 1
-            self._told.update((name, file) for file in files)
-            self._notice(loop_notice(name, self._relative(files[0]), tuple(files)))
 
     # -- starting ---------------------------------------------------------------------------------------------------
 
@@ -304,18 +295,6 @@ class WorkspaceWatcher:
         """A moment of the wall clock on the loop's clock; never in the future."""
         now_s, wall_s = both_clocks(self._loop.time, time.time)
         return now_s - max(0.0, wall_s - epoch_s)
-
-
-def both_clocks(clock: Callable[[], float], wall: Callable[[], float]) -> tuple[float, float]:
-    """What the two show at the same moment. Where a busy machine takes its time between two looks, it is looked again.
-
-    Else a file that a run wrote could seem to be older than the run, and start it for ever.
-    """
-    for _ in range(_CLOCK_LOOKS):
-        before_s, wall_s, after_s = clock(), wall(), clock()
-        if after_s - before_s < _SAME_MOMENT_S:
-            break
-    return after_s, wall_s
 
 
 def _is_of(run: Run, request: RunRequest) -> bool:

@@ -11,8 +11,9 @@ import pytest
 
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, TriggerKind
+from rdev_bridge.watch.clocks import both_clocks
 from rdev_bridge.watch.notice import NoticeKind
-from rdev_bridge.watch.watcher import WorkspaceWatcher, both_clocks
+from rdev_bridge.watch.watcher import WorkspaceWatcher
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
