@@ -51,7 +51,7 @@ class Survey:
         """
         before = self.scans.latest.get(self.folder)
         if before is not None and self.changed is not None:
-            walk = self._meanwhile(self.scans.walker.walk(self.folder))
+            walk = self.scans.walker.walk(self.folder)
             found = await asyncio.to_thread(rescan, self.folder, before, self.changed)
             if found is not None:
                 self.found = self.scans.latest[self.folder] = found
@@ -91,7 +91,7 @@ class Survey:
             under_way, self._aside = self._aside, []
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _beyond(self, found: Scan, walk: asyncio.Task[str]) -> Scan:
+    async def _beyond(self, found: Scan, walk: asyncio.Future[str]) -> Scan:
         """What there is, where `found` is what there should be and `walk` comes to what there was meanwhile."""
         if await walk == fingerprint(found):
             return found

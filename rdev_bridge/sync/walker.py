@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ _WORTH_FILES = 1000
 """Below, a walk takes less than the question."""
 _STARTS = 3
 """So often it may die before the bridge does without it."""
+_READ_BYTES = 65_536
 
 
 class _Question(msgspec.Struct):
@@ -41,20 +43,20 @@ class Walker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
-        self._turn = threading.Lock()
         self._closed = False
+        self._answers: deque[asyncio.Future[str]] = deque()
+        """Those that are waited for, in the order of their questions."""
+        self._read = b""
         self._ready: set[Path] = set()
         self._getting_ready: asyncio.Task[None] | None = None
 
-    async def walk(self, folder: Path) -> str:
+    def walk(self, folder: Path) -> asyncio.Future[str]:
         """The `fingerprint` of what a walk that begins now finds; empty where there is nobody to ask, or no answer."""
-        if folder not in self._ready:
-            return ""
-        return await asyncio.to_thread(self._ask, _Question(os.fsencode(folder)))
+        return self._ask(_Question(os.fsencode(folder)) if folder in self._ready else None)
 
     def get_ready(self, folder: Path, found: Scan, file: Path) -> None:
         """Let the next walk begin from `found`, which `save_scan` wrote to `file`. Waits for nothing."""
-        if folder in self._ready or len(found.seen) < _WORTH_FILES or self._starts > _STARTS:
+        if folder in self._ready or len(found.seen) < _WORTH_FILES or self._closed or self._starts > _STARTS:
             return
         if self._getting_ready is None or self._getting_ready.done():
             self._getting_ready = asyncio.create_task(self._get_ready(folder, file))
@@ -63,29 +65,41 @@ class Walker:
         """What it remembers of `folder` led to another answer than ours."""
         self._ready.discard(folder)
 
+    async def aclose(self) -> None:
+        """End the process. Who still waits for an answer gets none."""
+        self._closed = True
+        process = self._process
+        self._end()
+        if self._getting_ready is not None:
+            await self._getting_ready
+        if process is not None:
+            await asyncio.to_thread(process.wait)
+
     async def _get_ready(self, folder: Path, file: Path) -> None:
-        if await asyncio.to_thread(self._ask, _Question(os.fsencode(folder), os.fsencode(file))):
+        if self._process is None and not self._closed:
+            with contextlib.suppress(OSError):
+                self._start()
+        if await self._ask(_Question(os.fsencode(folder), os.fsencode(file))):
             self._ready.add(folder)
 
-    def _ask(self, question: _Question) -> str:
-        """In a thread of its own, so that who no longer waits for the answer leaves nobody else with it."""
-        with self._turn:
-            answer = b""
-            with contextlib.suppress(OSError):
-                self._process = process = self._process or self._start()
-                if not self._closed:
-                    assert process.stdin is not None
-                    assert process.stdout is not None
-                    process.stdin.write(msgspec.json.encode(question) + b"\n")
-                    process.stdin.flush()
-                    answer = process.stdout.readline()
-            if not answer.endswith(b"\n"):
-                self._end()
-            return answer.decode().strip()
+    def _ask(self, question: _Question | None) -> asyncio.Future[str]:
+        """Sent before this returns: the walk shall begin before anything else is done."""
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        if question is None or self._process is None:
+            answer.set_result("")
+            return answer
+        self._answers.append(answer)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(msgspec.json.encode(question) + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            self._end()
+        return answer
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         self._starts += 1
-        return subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rdev_bridge.sync.walker"],
             cwd="/",
             env={name: value for name, value in os.environ.items() if not name.startswith("RDEV_")},
@@ -94,28 +108,37 @@ class Walker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a terminal's Ctrl-C is not for it
         )
+        assert self._process.stdout is not None
+        asyncio.get_running_loop().add_reader(self._process.stdout, self._take, self._process.stdout.fileno())
+
+    def _take(self, pipe: int) -> None:
+        data = os.read(pipe, _READ_BYTES)
+        if not data:
+            self._end()
+            return
+        *lines, self._read = (self._read + data).split(b"\n")
+        for line in lines:
+            self._give(line.decode())
+
+    def _give(self, text: str) -> None:
+        answer = self._answers.popleft()
+        if not answer.done():  # who asked may have gone
+            answer.set_result(text)
 
     def _end(self) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._read = self._process, None, b""
         self._ready.clear()
         if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            asyncio.get_running_loop().remove_reader(process.stdout)
             process.kill()
-            with contextlib.suppress(BrokenPipeError), process:  # closes its pipes and waits
-                pass
-
-    async def aclose(self) -> None:
-        """End the process. Who still waits for an answer gets none."""
-        self._closed = True
-        if self._process is not None:
-            self._process.kill()
-
-        def end() -> None:
-            with self._turn:
-                self._end()
-
-        await asyncio.to_thread(end)
-        if self._getting_ready is not None:
-            await self._getting_ready
+            process.stdout.close()
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            threading.Thread(target=process.wait, name="walker-reaper", daemon=True).start()
+        while self._answers:
+            self._give("")
 
 
 def fingerprint(found: Scan) -> str:
