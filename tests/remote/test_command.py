@@ -19,11 +19,20 @@ from rdev_bridge.remote.items import CommandSpec
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "mksh": ["mksh"]}
 TOKEN = secrets.token_hex(16)  # of this process: a cancel ends whatever carries it, other tests' commands too
 NASTY = "a b'c\"d$e`f\\g\nh*i;j&k|l(m)n{o}é😀"
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """A shell ignores SIGINT for what it starts in the background, these tests too; what is ignored stays so below."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=SHELLS)
