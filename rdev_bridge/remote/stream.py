@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _HURRIED_S = 0.2
 _FINAL = (Completed, StreamFailed, StreamLost)
+_SHORT_BYTES = 65_536
+"""Of a stream whose connection is used again. A flood that followed another on one connection came in small pieces and
+took three times as long, which costs more than to connect.
+"""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -138,7 +142,7 @@ class Follower:
         except RdevError as error:
             yield GiveUp(str(error))
         finally:
-            if is_over:
+            if is_over and response.num_bytes_downloaded <= _SHORT_BYTES:
                 endpoint.remainders.add(response, source)
             else:
                 await response.aclose()
