@@ -78,6 +78,11 @@ def problems(vim: Terminal, folder: Path) -> list[list[object]]:
     return list(wait_for(vim, folder, "map(getloclist(0), {_, item -> [item.lnum, item.text]})"))
 
 
+def wait_until_connected(vim: Terminal, folder: Path) -> None:
+    """ALE tells the bridge of no save before it has opened the file with it."""
+    wait_for(vim, folder, "len(filter(values(ale#lsp#GetConnections()), {_, it -> it.initialized}))")
+
+
 @pytest.mark.shows("vim-ale", "pick", "actions", "result", "diagnostics")
 def test_a_task_from_the_code_actions_its_end_and_its_problem(folder: Path, vim: Terminal) -> None:
     vim.type(":ALECodeAction", "Enter")
@@ -111,12 +116,14 @@ def test_cancel_means_dead(folder: Path, vim: Terminal) -> None:
 @pytest.mark.shows("vim-ale", "save")
 def test_write_runs_what_watches_the_file(folder: Path, vim: Terminal) -> None:
     subprocess.run([sys.executable, "-m", "rdev_bridge", "trust", "--yes"], cwd=folder, check=True, capture_output=True)
+    wait_until_connected(vim, folder)
     vim.type(":call setline(1, 'bad') | write", "Enter")
     assert problems(vim, folder) == [[1, "it is bad"], [2, "it is bad"]]
 
 
 @pytest.mark.shows("vim-ale", "watch")
 def test_watch_switches_run_on_save(folder: Path, vim: Terminal) -> None:
+    wait_until_connected(vim, folder)
     vim.type(":Rdev watch check", "Enter")
     vim.wait_for("rdev: runs on save")
     vim.type(":call setline(1, 'bad') | write", "Enter")
