@@ -33,6 +33,11 @@ _MAX_KEY_BYTES = 16 * 1024
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that we start on this machine: `RDEV_*` is none of its business."""
+    return {name: value for name, value in environ.items() if not name.startswith("RDEV_")}
+
+
 def key_for(server: RemoteServer, environ: Mapping[str, str]) -> Secret | None:
     """The key that may go to `server`, or None where the user has given none.
 

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from typing import TYPE_CHECKING
 
+from rdev_bridge.keys import without_keys
 from rdev_bridge.sync.errors import SyncError, printable
 
 if TYPE_CHECKING:
@@ -31,14 +32,13 @@ async def run_command(sync: SyncCommand, folder: Path) -> None:
     Raises SyncError with the last line that the command printed.
     """
     timeout_s = DEFAULT_TIMEOUT_S if sync.timeout_s is None else sync.timeout_s
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RDEV_")}
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
             sync.command,
             cwd=folder,
-            env=environment,
+            env=without_keys(os.environ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from rdev_bridge.keys import without_keys
 from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.memory import load_scan
 from rdev_bridge.sync.scan import Scan, scan
@@ -102,7 +103,7 @@ class Walker:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rdev_bridge.sync.walker"],
             cwd="/",
-            env={name: value for name, value in os.environ.items() if not name.startswith("RDEV_")},
+            env=without_keys(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
