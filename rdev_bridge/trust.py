@@ -155,12 +155,17 @@ def changes(before: bytes, after: bytes) -> list[str]:
     return [visible(line) for line in difflib.unified_diff(old, new, "trusted", "now", n=2, lineterm="")]
 
 
+def grant_file(folder: Path) -> Path:
+    """Where a grant for `folder` is kept: it comes and goes when trust does, by whichever process."""
+    return places.state_dir() / "trust" / f"{places.workspace_key(folder)}.json"
+
+
 def _folder() -> Path:
     return places.private(places.state_dir() / "trust")
 
 
 def _file(folder: Path) -> Path:
-    return _folder() / f"{places.workspace_key(folder)}.json"
+    return _folder() / grant_file(folder).name
 
 
 def _read(path: Path, folder: Path | None) -> Grant | None:

@@ -7,7 +7,7 @@ consent to that task as it is written now: when it or what it depends on changes
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from rdev_bridge.core.consent import meaning
@@ -47,6 +47,7 @@ class Watching:
         self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
         self._tasks: dict[tuple[Path, str], Task] = {}
         self._named: dict[tuple[Path, str], bool] = {}
+        self._trusted: dict[Path, bool] = {}  # as it was when its watches were last set
         self._applying = asyncio.Lock()  # a folder has one watcher, however many calls ask for it at once
 
     # ── what is on ──
@@ -95,22 +96,27 @@ class Watching:
     async def _apply(self) -> dict[Path, RdevError | UsageError]:
         """Watch what is to be watched now; what stands in the way, by folder."""
         async with self._applying:
-            wanted: dict[Path, dict[str, Watch]] = {}
-            for (folder, name), task in self._tasks.items():
-                if task.watch or self.is_on(task):
-                    request = RunRequest(folder=folder, task=task)
-                    wanted.setdefault(folder, {})[name] = Watch(request, task.watch, self.is_on(task))
+            wanted = dict.fromkeys(task.folder for task in self._tasks.values() if task.watch or self.is_on(task))
             for folder in self._watchers.keys() - wanted.keys():
                 await self._stop(folder)
             failures: dict[Path, RdevError | UsageError] = {}
-            for folder, watches in wanted.items():
+            for folder in wanted:
                 try:
-                    (await self._watcher(folder)).set_watches(watches)
+                    self._set_watches(folder, await self._watcher(folder))
                 except OSError as error:
                     failures[folder] = RdevError(f"{folder} cannot be watched: {error.strerror or error}")
                 except UsageError as error:
                     failures[folder] = error
             return failures
+
+    def _set_watches(self, folder: Path, watcher: WorkspaceWatcher) -> None:
+        self._trusted[folder] = self._is_trusted(folder)
+        watches = {
+            task.name: Watch(RunRequest(folder=folder, task=task), task.watch, is_on)
+            for (where, _), task in self._tasks.items()
+            if where == folder and ((is_on := self.is_on(task)) or task.watch)
+        }
+        watcher.set_watches(watches)
 
     async def _watcher(self, folder: Path) -> WorkspaceWatcher:
         if folder not in self._watchers:
@@ -133,7 +139,11 @@ class Watching:
 
     def _changed(self, folder: Path, paths: list[Path]) -> None:
         self._tell_changed(folder, paths)
-        if self._is_trusted(folder):
+        is_trusted = self._is_trusted(folder)
+        if is_trusted is not self._trusted.get(folder) and folder in self._watchers:  # another process granted it
+            with suppress(UsageError):  # a pattern, which was told when the tasks were read
+                self._set_watches(folder, self._watchers[folder][0])
+        if is_trusted:
             return
         for (where, name), task in self._tasks.items():
             if where == folder and task.watch and (folder, name) not in self._named:

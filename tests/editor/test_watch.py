@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,17 @@ def test_nothing_starts_by_itself_in_a_stranger_s_workspace(folder: Path) -> Non
         assert editor.execute("rdev.trust") == {"trusted": True}
         save(editor, folder / "src" / "a.txt", "three\n")
         assert run_of(editor, "save") == ["three"]
+
+
+def test_trust_from_a_terminal_reaches_an_editor_that_is_open(folder: Path) -> None:
+    with Editor(folder, ignored=("rdev/connection", "rdev/runStale")) as editor:
+        editor.initialize(capabilities=RDEV)
+        for word, trusted in (("--yes", True), ("--revoke", False)):
+            argv = [sys.executable, "-P", "-m", "rdev_bridge", "trust", word]
+            subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+            editor.expect("rdev/tasksChanged")
+            [task] = editor.call("rdev/tasks")["tasks"]
+            assert (task["watching"], task["trusted"]) == (trusted, trusted)
 
 
 @pytest.mark.parametrize("answer", [TRUST, NOT_NOW])

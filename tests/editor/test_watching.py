@@ -64,6 +64,17 @@ async def test_trust_that_was_taken_back_after_the_change_starts_nothing(tmp_pat
         assert notes.started == ["named"]
 
 
+async def test_trust_that_came_from_elsewhere_counts_for_the_next_save(tmp_path: Path) -> None:
+    """`rdev-bridge trust` in a terminal, just before the save."""
+    notes = Notes()
+    async with watching(notes, [Task(name="watched", folder=tmp_path, command="true", watch=("*.txt",))]) as desk:
+        notes.trusted = True
+        (tmp_path / "a.txt").write_text("x")
+        desk.saved(tmp_path / "a.txt")
+        await eventually_async(lambda: notes.started)
+        assert notes.started == ["watched"]
+
+
 async def test_two_tasks_switched_on_at_once_share_one_watcher(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()

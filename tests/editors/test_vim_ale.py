@@ -47,12 +47,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def trusted(folder: Path) -> None:
-    """Before Vim is opened: the bridge looks at its start."""
-    subprocess.run([sys.executable, "-m", "rdev_bridge", "trust", "--yes"], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture
 def vim(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     with open_vim(folder, "app.py", tmp_path_factory.mktemp("vim") / "vimrc") as terminal:
         terminal.wait_for("one")
@@ -120,8 +114,8 @@ def test_cancel_means_dead(folder: Path, vim: Terminal) -> None:
 
 
 @pytest.mark.shows("vim-ale", "save")
-@pytest.mark.usefixtures("trusted")
 def test_write_runs_what_watches_the_file(folder: Path, vim: Terminal) -> None:
+    subprocess.run([sys.executable, "-m", "rdev_bridge", "trust", "--yes"], cwd=folder, check=True, capture_output=True)
     wait_until_connected(vim, folder)
     vim.type(":call setline(1, 'bad') | write", "Enter")
     assert problems(vim, folder) == [[1, "it is bad"], [2, "it is bad"]]

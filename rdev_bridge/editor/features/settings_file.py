@@ -1,4 +1,6 @@
-"""When an `rdev.toml` or the `config.toml` is no longer what it was: told by the editor, else seen by looking."""
+"""When an `rdev.toml`, the `config.toml` or a folder's trust is no longer what it was: told by the editor, else seen by
+looking.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rdev_bridge.places import config_file
+from rdev_bridge.trust import grant_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +18,9 @@ LOOK_EVERY_S = 2.0
 
 
 class SettingsWatch:
-    """Calls `changed` when the file of one of `folders`, or the user's own, came, went or was written."""
+    """Calls `changed` when the file of one of `folders`, or the user's own, came, went or was written; also when a
+    folder's trust was granted or taken back, in a terminal say.
+    """
 
     def __init__(self, folders: Sequence[Path], changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -34,13 +39,16 @@ class SettingsWatch:
             self._changed()
 
     async def poll(self) -> None:
-        """Look every now and then: no client watches the user's own file for us, and some watch none."""
+        """Look every now and then: no client watches the user's own files for us, and some watch none."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self.check()
 
     def _look(self) -> dict[Path, tuple[int, int, int] | None]:
-        return {path: _stamp(path) for path in (config_file(), *(folder / "rdev.toml" for folder in self._folders))}
+        files = [config_file()]
+        for folder in self._folders:
+            files += [folder / "rdev.toml", grant_file(folder)]
+        return {path: _stamp(path) for path in files}
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

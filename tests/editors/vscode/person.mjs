@@ -39,6 +39,14 @@ export function person(page, pictures) {
       await me.choose(path.basename(file));
       await page.locator('.tab.active', { hasText: path.basename(file) }).waitFor();
     },
+    /** Chooses an output channel, where it is there by now: the list is of the channels there were as it opened. */
+    async showsChannel(name) {
+      await me.command('Output: Show Output Channels');
+      await row('rdev-bridge').waitFor();
+      const isThere = await row(name).isVisible();
+      await (isThere ? me.choose(name) : me.dismisses());
+      return isThere;
+    },
     async clicksLens(title, which = 0) {
       await me.lenses.filter({ hasText: new RegExp(`^${title}`) }).nth(which).click();
     },

@@ -106,8 +106,7 @@ async function aRunOfAnotherEditor() {
 async function runOnSave() {
   await me.opens('shop/cart.py');
   await me.saves('\n# saved\n');
-  await me.command('Output: Show Output Channels');
-  await me.choose('rdev: test');
+  await until('the output channel of the run', () => me.showsChannel('rdev: test'));
   await me.sees(me.output, 'exit code 1');
   await me.picture('saved');
   await me.command('Output: Focus on Output View');
