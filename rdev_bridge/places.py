@@ -23,7 +23,12 @@ def config_file() -> Path:
 
 def state_dir() -> Path:
     """What must survive a restart: run history, trust, fallback keys. Made 0700."""
-    return private(user_state_path(_NAME))
+    return private(state_path())
+
+
+def state_path() -> Path:
+    """`state_dir`, which need not exist yet."""
+    return user_state_path(_NAME)
 
 
 def workspace_state_dir(folder: Path) -> Path:

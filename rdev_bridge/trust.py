@@ -156,8 +156,8 @@ def changes(before: bytes, after: bytes) -> list[str]:
 
 
 def grant_file(folder: Path) -> Path:
-    """Where a grant for `folder` is kept: it comes and goes when trust does, by whichever process."""
-    return places.state_dir() / "trust" / f"{places.workspace_key(folder)}.json"
+    """Where a grant for `folder` is kept, by whichever process. It need not exist."""
+    return places.state_path() / "trust" / f"{places.workspace_key(folder)}.json"
 
 
 def _folder() -> Path:

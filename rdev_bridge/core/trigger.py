@@ -2,7 +2,8 @@
 
 Settling. The first few changes after a calm start a run almost at once; what follows within `SETTLE_S`, and whatever
 comes in bulk, waits until nothing has changed for that long, but never longer than `LONGEST_WAIT_S`. So ten quick saves
-are two runs, and a branch switch is one.
+are two runs, and a branch switch is one. A new file waits too: it may be the first half of a save that writes beside
+the file and renames, as many tools do under names of their own. What came and went while it waited is no change.
 
 Loops. What a run writes must not start it again, yet an edit during a run counts, and the file system does not say who
 wrote. So a change that was written while a run of the task was under way counts, unless that run made the file, or an
@@ -61,26 +62,30 @@ class FileChange:
 class Settling:
     """Collects the changes of one task until it is time to start."""
 
-    files: dict[Path, None] = field(default_factory=dict)
+    files: dict[Path, bool] = field(default_factory=dict)  # whether it was not there when the waiting began
     _first_s: float = 0.0
     _last_s: float = 0.0
     _late_s: float = 0.0
     _calm: bool = True
     _calm_from_s: float = float("-inf")
 
-    def add(self, path: Path, now_s: float, *, quick: bool = True, late_s: float = 0.0) -> None:
-        """One more file. `quick` is false where more of the same is likely to follow.
+    def add(self, change: FileChange, now_s: float) -> None:
+        """One more change. Of one that came, or is gone, more is likely to follow: either may be half of a save.
 
         Where word of it came `late_s` after the change, as on a machine that is busy with a branch switch, word of the
         next may take as long: calm is only what lasts longer than that.
         """
+        late_s, quick = change.late_s, not (change.made or change.gone)
         self._late_s = min(self._late_s, late_s) if now_s == self._last_s else late_s
         if not self.files:
             self._first_s = now_s
             self._calm = now_s >= self._calm_from_s
         self._calm = self._calm and quick
-        self.files[path] = None
         self._last_s = now_s
+        if change.gone and self.files.get(change.path):
+            del self.files[change.path]
+        else:
+            self.files[change.path] = self.files.get(change.path, change.made)
 
     def settle_anew(self, now_s: float) -> None:
         """Whoever changed many files is done; what is still on its way belongs to the same."""
@@ -154,8 +159,7 @@ class Triggers:
             return verdict, []
         stale, task.fresh = task.fresh, []  # also of a change held to be its own: it may have been the user's after all
         if starts and verdict is Verdict.COUNTS:
-            # A file that is gone may be half of a save that renames.
-            task.settling.add(change.path, now_s, quick=not change.gone, late_s=change.late_s)
+            task.settling.add(change, now_s)
             task.causes.update(*(span.lineage for span in self._spans.values() if span.covers(change)))
         return verdict, stale
 

@@ -114,12 +114,12 @@ class Daemon:
         from rdev_bridge.editor.session import Session
         from rdev_bridge.editor.surface import Surface
 
-        session = Session(self._peer, self._writer, client)
+        folders = client.folders or (Path.cwd(),)
+        session = Session(self._peer, self._writer, client, folders)
         surface = Surface(session)
         try:
             from rdev_bridge.app import App
 
-            folders = client.folders or (Path.cwd(),)
             async with App(folders, environ=self._environ, observers=session.observers) as app:
                 await session.opened(app)
                 self._serve_with(surface.requests(), surface.notifications())

@@ -47,8 +47,9 @@ class Session:
 
     app: App
 
-    def __init__(self, peer: Peer, writer: Writer, client: Client) -> None:
+    def __init__(self, peer: Peer, writer: Writer, client: Client, folders: Sequence[Path]) -> None:
         self.peer, self.client = peer, client
+        self._settings = SettingsWatch(folders, self.reload)  # before they are read: no change falls between
         self.face = EditorFace(peer, writer, client, self.refresh_lenses)
         self.trust = TrustQuestion(
             peer,
@@ -77,7 +78,6 @@ class Session:
         self.app = app
         app.vouched_for = self.client.trusted
         self.face.mark_of = app.runner.mark_of
-        self._settings = SettingsWatch(app.folders, self.reload)
         await self._watch_tasks()
 
     @property

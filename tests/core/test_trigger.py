@@ -28,7 +28,7 @@ def starts(changes: list[tuple[float, Path]]) -> list[tuple[float, int]]:
     for at_s, path in [*changes, (1e9, A)]:
         while (due_s := settling.due_s) is not None and due_s <= at_s:
             found.append((round(due_s, 3), len(settling.take(due_s))))
-        settling.add(path, at_s)
+        settling.add(FileChange(path, at_s), at_s)
     return found
 
 
@@ -71,10 +71,32 @@ def test_what_git_left_on_its_way_belongs_to_the_same_start(files: int, waits: b
 def test_calm_lasts_longer_than_word_takes_to_come() -> None:
     settling = Settling()
     for number in range(10):
-        settling.add(Path(f"/w/{number}"), 1.0, late_s=0.7 + number)
+        settling.add(FileChange(Path(f"/w/{number}"), 1.0, late_s=0.7 + number), 1.0)
     assert settling.due_s == pytest.approx(1.7)
-    settling.add(Path("/w/last"), 1.5, late_s=0.01)
+    settling.add(FileChange(Path("/w/last"), 1.5, late_s=0.01), 1.5)
     assert settling.due_s == pytest.approx(1.5 + SETTLE_S)
+
+
+NEW, GONE = {"made": True}, {"gone": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "files"),
+    [
+        ([(0.0, B, NEW), (0.1, B, GONE), (0.1, A, {})], [A]),  # written beside it, renamed over it
+        ([(0.0, B, NEW), (0.05, B, {}), (0.1, B, GONE)], []),
+        ([(0.0, B, NEW), (0.1, B, GONE), (0.15, B, {})], [B]),  # it came back
+        ([(0.0, B, GONE), (0.1, B, NEW)], [B]),
+        ([(0.0, B, {}), (0.002, B, GONE)], [B]),
+        ([(0.0, B, NEW)], [B]),
+    ],
+)
+def test_what_came_and_went_is_no_change(changes: list[tuple[float, Path, dict[str, bool]]], files: list[Path]) -> None:
+    settling = Settling()
+    for at_s, path, kind in changes:
+        assert settling.due_s is None or settling.due_s > at_s, "it would have started between two halves"
+        settling.add(FileChange(path, at_s, **kind), at_s)
+    assert list(settling.take(1.0)) == files
 
 
 def test_a_file_that_never_rests_still_starts_now_and_then() -> None:

@@ -99,6 +99,7 @@ def test_nothing_starts_by_itself_in_a_stranger_s_workspace(folder: Path) -> Non
 def test_trust_from_a_terminal_reaches_an_editor_that_is_open(folder: Path) -> None:
     with Editor(folder, ignored=("rdev/connection", "rdev/runStale")) as editor:
         editor.initialize(capabilities=RDEV)
+        editor.call("rdev/tasks")
         for word, trusted in (("--yes", True), ("--revoke", False)):
             argv = [sys.executable, "-P", "-m", "rdev_bridge", "trust", word]
             subprocess.run(argv, cwd=folder, check=True, capture_output=True)
