@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -72,13 +73,11 @@ class App:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        try:
+        async with AsyncExitStack() as last_to_first:
+            last_to_first.push_async_callback(self._close_barrier)
+            last_to_first.push_async_callback(self._close_connectors)
+            last_to_first.push_async_callback(self._group.__aexit__, None, None, None)
             await self.runner.close()
-        finally:
-            await self._group.__aexit__(None, None, None)
-            await self._close_connectors()
-            if self._barrier is not None:
-                await self._barrier.aclose()
 
     async def _close_connectors(self) -> None:
         openings = self._connectors.values()
@@ -89,6 +88,10 @@ class App:
         for outcome in await asyncio.gather(*openings, return_exceptions=True):
             if not isinstance(outcome, BaseException):
                 await outcome.aclose()
+
+    async def _close_barrier(self) -> None:
+        if self._barrier is not None:
+            await self._barrier.aclose()
 
     # ── settings ──
 
@@ -173,8 +176,8 @@ class App:
     async def read_output(self, run_id: str, seq: int, limit: int) -> ReadOutput:
         """At most `limit` lines of a run, from line `seq` on. Raises UsageError for an unknown run."""
         folder, stored = find_run(run_id, self.stores())
-        reader = self._readers.pop(run_id, None) or LogReader(folder.path)
-        self._readers[run_id] = reader
+        reader = self._readers.pop(folder.run_id, None) or LogReader(folder.path)
+        self._readers[folder.run_id] = reader
         if len(self._readers) > _READERS_KEPT:
             del self._readers[next(iter(self._readers))]
         finished = stored.state is RunState.FINISHED

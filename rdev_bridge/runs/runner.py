@@ -129,9 +129,11 @@ class Runner:
         if live is None:
             return False
         waits = {asyncio.ensure_future(live.started.wait()), asyncio.ensure_future(live.wait())}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
         return live.started.is_set()
 
     def mark_of(self, run_id: str) -> DeliveredMark | None:
@@ -230,7 +232,7 @@ class Runner:
 
     def _drop(self, live: LiveRun, outcome: Outcome) -> None:
         live.end(outcome)
-        live.task = self.group.create_task(self._never_started(live, outcome), name=f"end of {live.run_id}")
+        self._begin_life(live, self._never_started(live, outcome))
 
     async def _never_started(self, live: LiveRun, outcome: Outcome) -> None:
         if live.told_queued is not None:
