@@ -45,21 +45,33 @@ async def attach(
 ) -> AttachedRun:
     """See `Runner.attach`."""
     folder, stored = find_run(run_id, runner.around.stores())
-    owned = await _claimed(folder)
+    await _claim(folder)
+    try:
+        return _attached(runner, folder, folder.load() or stored, seq, audience, finishes_text=finishes_text)
+    except BaseException:
+        folder.release()
+        raise
+
+
+def _attached(
+    runner: Runner, folder: RunFolder, stored: StoredRun, seq: int | None, audience: Audience, *, finishes_text: bool
+) -> AttachedRun:
+    """The run lives on in `runner`, which owns it where `folder` was claimed."""
     if (present := runner.live.get(folder.run_id)) is not None:  # asked for twice at once: it is told once
         folder.release()
         return AttachedRun(present.run, present.run.lines)
-    stored = folder.load() or stored
+    owned = folder.is_mine
     finished = stored.state is RunState.FINISHED
     if not finished and stored.binding is None and not owned:
         raise RdevError(f"{folder.run_id} has not started its command yet; try again", reason="notStarted")
+    target = runner.around.stored_target(stored.target, Path(stored.folder))
+    binding = None if stored.binding is None else Binding.from_wire(stored.binding)
     reader = LogReader(folder.path)
     reader.refresh()
     mark = folder.mark()
     offset = mark.settle() if owned else mark.offset
     if owned and seq is None and not finishes_text:
         seq = mark.text.next_seq()
-    target = runner.around.stored_target(stored.target, Path(stored.folder))
     run = stored.to_run(folder.log_path)
     live = LiveRun(
         run=run if finished else replace(run, lines=reader.last.seq_end),
@@ -71,7 +83,7 @@ async def attach(
         on_client_exit=stored.on_client_exit,
         timeout_s=stored.timeout_s,
         command_started_at=stored.command_started_at,
-        binding=None if stored.binding is None else Binding.from_wire(stored.binding),
+        binding=binding,
         mark=mark if owned else None,
     )
     if not owned:
@@ -82,43 +94,54 @@ async def attach(
     return attached
 
 
-async def _claimed(folder: RunFolder) -> bool:
-    """Whether the run is ours now. Somebody who only looks whether it has an owner holds its lock for a moment, too."""
+async def _claim(folder: RunFolder) -> None:
+    """Become the owner where there is none. Somebody who only looks for one holds the lock for a moment, too."""
     for _ in range(_CLAIM_TRIES):
         if folder.claim():
-            return True
+            return
         await asyncio.sleep(_LOOK_S / _CLAIM_TRIES)
-    return False
 
 
 async def _live(runner: Runner, live: LiveRun, reader: LogReader, replay: Replay) -> None:
+    relay = Relay(live.audience, live.counted, replay.assembler, replay.offset)
     try:
         await live.audience.run_started(live.run, live.trigger)
-        relay = Relay(live.audience, live.counted, replay.assembler, replay.offset)
-        await replay.into(relay)
         if live.run.state is RunState.FINISHED:
+            await replay.into(relay)
             await relay.ended()
             await runner.retell(live)
             return
-        ending = await _go_on(runner, live, reader, relay)
+        ending = await _go_on(runner, live, reader, relay, replay)
     except asyncio.CancelledError:
         live.let_go()
         raise
     await runner.finish(live, ending)
 
 
-async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay) -> Ending:
-    if live.binding is None:
-        return Ending(Outcome.LOST, message="its bridge was killed before the server had said that it started")
+async def _go_on(runner: Runner, live: LiveRun, reader: LogReader, relay: Relay, replay: Replay) -> Ending:
+    """What the log holds, and then the stream. Observers that take their time with the former hold up no cancel."""
+    replaying = asyncio.create_task(_catch_up(live, reader, relay, replay), name=f"replay of {live.run_id}")
     try:
-        if live.folder.is_mine:
-            relay.writer = LogWriter(live.folder.path, reader)
-        connector = await runner.around.connector(live.target)
-        return await follow(live, connector.adopt(live.binding, reader.position), relay, reader.position)
-    except (RdevError, UsageError) as error:
-        return Ending(Outcome.LOST, message=str(error))
+        if live.binding is None:
+            await replaying
+            return Ending(Outcome.LOST, message="its bridge was killed before the server had said that it started")
+        try:
+            connector = await runner.around.connector(live.target)
+            command = connector.adopt(live.binding, reader.position)
+            return await follow(live, command, relay, reader.position, replaying)
+        except (RdevError, UsageError) as error:
+            await replaying
+            return Ending(Outcome.LOST, message=str(error))
     finally:
+        replaying.cancel()
+        await asyncio.gather(replaying, return_exceptions=True)
         relay.close()
+
+
+async def _catch_up(live: LiveRun, reader: LogReader, relay: Relay, replay: Replay) -> None:
+    await replay.into(relay)
+    if live.folder.is_mine:
+        relay.writer = LogWriter(live.folder.path, reader)
 
 
 async def end_elsewhere(runner: Runner, run_id: str) -> Run:

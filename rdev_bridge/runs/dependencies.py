@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rdev_bridge.core.graph import Plan
-from rdev_bridge.errors import UsageError
+from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, Run, RunRequest, Trigger, TriggerKind
 from rdev_bridge.runs.live import EndedEarlyError, Ending, LiveRun
 
@@ -31,7 +31,10 @@ def plan_of(task: Task | None, tasks: Mapping[str, Task]) -> Plan | None:
 
 
 async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: RunRequest) -> Ending | None:
-    """Run them; the end of `live` where one of them fails, else None. Raises EndedEarlyError."""
+    """Run them; the end of `live` where one of them fails, else None.
+
+    Raises EndedEarlyError, and UsageError or RdevError where one of them can never run; the others are ended then.
+    """
     tasks = runner.around.tasks_of(request.folder)
     waiting: dict[asyncio.Task[Run], tuple[str, LiveRun]] = {}
     try:
@@ -39,6 +42,8 @@ async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: R
             for name in plan.ready():
                 if name == plan.root:
                     return None
+                if name not in tasks:  # its file was written anew since the plan was made
+                    raise UsageError(f"{plan.root} depends on {name!r}, and there is no such task any more")
                 child = runner.submit_child(_request_for(tasks[name], live, request))
                 waiting[asyncio.create_task(_end_of(child))] = name, child
             done, _ = await live.unless_ended(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
@@ -51,7 +56,7 @@ async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: R
                     await _end_all(runner, live, waiting)
                     message = f"{name} {_in_words(run)}, so {plan.root} did not start"
                     return Ending(Outcome.ERROR, message=message, reason=run.reason)
-    except EndedEarlyError:
+    except (EndedEarlyError, UsageError, RdevError):
         await _end_all(runner, live, waiting)
         raise
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -85,14 +84,23 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
         relay.close()
 
 
-async def follow(live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
-    """Relay the rest of a command that runs; the owner of the run minds its limit, from the command's start on."""
+async def follow(
+    live: LiveRun,
+    command: RemoteCommand,
+    relay: Relay,
+    after: str | None,
+    replaying: asyncio.Task[None] | None = None,
+) -> Ending:
+    """Relay the rest of a command that runs; the owner of the run minds its limit, from the command's start on.
+
+    `replaying` is what the relay has to do first. The run's end can be asked for meanwhile, and its limit ends it.
+    """
     timer = None
     left_s = live.time_left_s()
     if left_s is not None and live.folder.is_mine:
         timer = asyncio.get_running_loop().call_later(left_s, live.end, Outcome.TIMED_OUT)
     try:
-        return await follow_to_end(live, command, relay, after)
+        return await _follow_to_end(live, command, relay, after, replaying)
     except OSError as error:
         result = await command.cancel(live.grace_s)
         ended = "and was ended" if result.dead else "and may still be running"
@@ -122,9 +130,12 @@ async def _pause(live: LiveRun, wait: Wait) -> None:
     await live.pause(wait.delay_s)
 
 
-async def follow_to_end(live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None) -> Ending:
+async def _follow_to_end(
+    live: LiveRun, command: RemoteCommand, relay: Relay, after: str | None, replaying: asyncio.Task[None] | None
+) -> Ending:
     """Relay the stream after `after` until the command is over, or known dead after its end was asked for."""
-    pump = asyncio.create_task(_pump(command, relay, live.audience, after), name=f"stream of {live.run_id}")
+    pumping = _pump(command, relay, live.audience, after, replaying)
+    pump = asyncio.create_task(pumping, name=f"stream of {live.run_id}")
     ender = asyncio.create_task(_end_when_wanted(live, command), name=f"end of {live.run_id}")
     try:
         await asyncio.wait({pump, ender}, return_when=asyncio.FIRST_COMPLETED)
@@ -132,13 +143,16 @@ async def follow_to_end(live: LiveRun, command: RemoteCommand, relay: Relay, aft
             return await _after_stream(live, command, pump.result(), ender)
         return await _after_cancel(live, command, ender.result(), pump, relay)
     finally:
-        for task in (pump, ender):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        pump.cancel()
+        ender.cancel()
+        await asyncio.gather(pump, ender, return_exceptions=True)  # what either raised was raised above, or is moot
 
 
-async def _pump(command: RemoteCommand, relay: Relay, audience: Audience, after: str | None) -> Final:
+async def _pump(
+    command: RemoteCommand, relay: Relay, audience: Audience, after: str | None, replaying: asyncio.Task[None] | None
+) -> Final:
+    if replaying is not None:
+        await replaying
     position = after
     stream = command.follow(after)
     try:
@@ -161,7 +175,10 @@ async def _pump(command: RemoteCommand, relay: Relay, audience: Audience, after:
 
 async def _end_when_wanted(live: LiveRun, command: RemoteCommand) -> CancelResult:
     outcome = await live.end_wanted()
-    live.folder.note_end(outcome)
+    try:
+        live.folder.note_end(outcome)
+    except OSError as error:  # then another bridge that follows it may call the end another name
+        _log.warning("the end of %s cannot be written down: %s", live.run_id, error)
     return await command.cancel(live.grace_s)
 
 

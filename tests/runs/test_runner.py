@@ -69,6 +69,9 @@ command = "exit 3"
 [tasks.hopeless]
 command = "echo never"
 depends_on = ["forever", "fails"]
+[tasks.incapable]
+command = "echo never"
+depends_on = ["forever", "named"]
 [tasks.unsynced]
 command = "echo never"
 sync = { command = "echo not there >&2; exit 9" }
@@ -214,6 +217,29 @@ async def test_one_failure_cancels_the_rest_and_the_root_never_starts(desk: Desk
     assert run.message == "fails failed with exit code 3, so hopeless did not start"
     outcomes = {run.task: run.outcome for run in desk.app.runner.runs()}
     assert outcomes == {"hopeless": Outcome.ERROR, "fails": Outcome.FAILED, "forever": Outcome.CANCELLED}
+
+
+async def test_a_dependency_that_can_never_run_ends_the_others_too(desk: Desk) -> None:
+    root = desk.ask("incapable")[0]
+    run = await desk.end_of(root)
+    assert run.outcome is Outcome.ERROR
+    assert "${relativeFile} needs a file" in (run.message or "")
+    others = [run for run in desk.app.runner.runs() if run.parent_run_id == root]
+    assert [(run.task, run.outcome) for run in others] == [("forever", Outcome.CANCELLED)]
+
+
+async def test_a_dependency_that_was_taken_out_meanwhile_is_named(desk: Desk) -> None:
+    first, _ = desk.ask("restart")
+    await eventually_async(lambda: desk.ear.lines.get(first) == ["began"])
+    asked = desk.request("top")
+    assert asked.task is not None
+    desk.app.runner.submit(replace(asked, task=replace(asked.task, name="restart"), on_busy=BusyPolicy.QUEUE))
+    waiting = desk.app.runner.runs()[0].run_id
+    (desk.folder / "rdev.toml").write_text(TASKS.replace("tasks.b]", "tasks.bb]").replace('"b", "c"', '"bb", "c"'))
+    desk.app.reload()
+    desk.go()
+    run = await desk.end_of(waiting)
+    assert (run.outcome, run.message) == (Outcome.ERROR, "restart depends on 'b', and there is no such task any more")
 
 
 async def test_cancelling_the_root_cancels_what_it_waits_for(desk: Desk) -> None:
@@ -431,8 +457,21 @@ async def test_a_disk_that_is_full_costs_no_run_but_the_one_that_needs_it(
         run = await desk.end_of(desk.ask("a")[0])
         assert run.outcome is Outcome.LOST
         assert "cannot keep its output, and was ended" in (run.message or "")
+        assert f"end of {run.run_id}" not in {task.get_name() for task in asyncio.all_tasks()}
     desk.go()
     assert (await desk.end_of(other)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_full_disk_stops_no_cancel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "here")
+
+    run_id, _ = desk.ask("forever")
+    assert await desk.app.runner.wait_started(run_id)
+    monkeypatch.setattr(RunFolder, "note_end", full)
+    desk.app.runner.cancel(run_id)
+    run = await desk.end_of(run_id)
+    assert (run.outcome, run.message) == (Outcome.CANCELLED, None)
 
 
 async def test_a_fault_of_ours_ends_one_run_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,6 +543,42 @@ async def test_whoever_takes_a_run_over_minds_the_time_that_is_left(tmp_path: Pa
         await app.runner.attach(run_id)
         async with asyncio.timeout(60):
             assert (await app.runner.wait(run_id)).outcome is Outcome.TIMED_OUT
+
+
+async def test_a_face_that_does_not_read_what_was_before_holds_up_no_cancel(tmp_path: Path) -> None:
+    mark = f"sleep 94{os.getpid()}"
+    request = RunRequest(folder=tmp_path, command=f"seq 1 1000; exec {mark}", on_client_exit=OnClientExit.DETACH)
+    ears = Ear(), Ear()
+    ears[0].gate.set()
+    async with App([tmp_path], dict(os.environ), observers=[ears[0]]) as app:
+        run_id = app.runner.submit(request).run_id
+        await eventually_async(lambda: len(ears[0].lines.get(run_id, [])) == 1000)
+        await eventually_async(lambda: is_alive(mark))
+    async with App([tmp_path], dict(os.environ), observers=[ears[1]]) as app:
+        await app.runner.attach(run_id, 0)
+        await eventually_async(lambda: ears[1].said)
+        assert app.runner.cancel(run_id)
+        await eventually_async(lambda: not is_alive(mark), 10)
+        ears[1].gate.set()
+        async with asyncio.timeout(60):
+            assert (await app.runner.wait(run_id)).outcome is Outcome.CANCELLED
+    assert ears[1].lines[run_id] == [str(n) for n in range(1, 1001)]
+    assert ears[1].said[run_id] == ["started", "cancelled"]
+
+
+async def test_an_attach_that_fails_lets_go_of_the_run(tmp_path: Path) -> None:
+    async with App([tmp_path], dict(os.environ)) as app:
+        run_id = app.runner.submit(RunRequest(folder=tmp_path, command="exit 3")).run_id
+        await app.runner.wait(run_id)
+        folder = app.store(tmp_path).get(run_id)
+        stored = folder and folder.load()
+        assert folder is not None
+        assert stored is not None
+        stored.target.url = "http://somewhere.example.com"
+        folder.save(stored)
+        with pytest.raises(UsageError, match="plain http to another machine"):
+            await app.runner.attach(run_id, 0)
+        assert not folder.is_owned()
 
 
 async def test_a_cancel_that_cannot_be_written_down_harms_nothing_else(
