@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMED = 5
+
 
 def visible(text: str) -> str:
     """`text` with every character that does not print (controls, bidi marks, odd blanks) escaped; tabs stay.
@@ -14,6 +21,12 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The same as a single line, for a message of ours that quotes a stranger."""
     return visible(" ".join(text.split()))
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of `names`, fit for one line: `a, b and 3 more`."""
+    shown = ", ".join(map(visible, names[:_NAMED]))
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _escaped(character: str) -> str:

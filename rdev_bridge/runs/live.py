@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from rdev_bridge.core.shown import named
 from rdev_bridge.model import Outcome, Run, RunState
+from rdev_bridge.runs.records import to_utf8
 from rdev_bridge.runs.stored import StoredRun
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ class LiveRun(msgspec.Struct, eq=False):
 
     def finish(self, ending: Ending) -> Run:
         """Turn the snapshot into the last one."""
+        message = to_utf8(ending.message).decode() if ending.message else self.run.message  # it goes out as JSON
         duration_ms = ending.duration_ms
         if duration_ms is None and self.run.state is RunState.RUNNING:
             duration_ms = round((time.monotonic() - self.began_s) * 1000)
@@ -150,7 +153,7 @@ class LiveRun(msgspec.Struct, eq=False):
             outcome=ending.outcome,
             exit_code=ending.exit_code,
             duration_ms=duration_ms,
-            message=ending.message or self.run.message,
+            message=message,
             reason=ending.reason,
         )
         return self.run
@@ -186,8 +189,8 @@ class LiveRun(msgspec.Struct, eq=False):
     def note(self, synced: SyncResult) -> None:
         """The state that the run sees, and what the barrier could not bring over, belong to the run's story."""
         self.run = replace(self.run, workspace_state=synced.state)
-        told = [f"left alone on the server: {', '.join(synced.kept)}"] if synced.kept else []
-        told += [f"not brought over: {', '.join(synced.refused)}"] if synced.refused else []
+        told = [f"left alone on the server: {named(synced.kept)}"] if synced.kept else []
+        told += [f"not brought over: {named(synced.refused)}"] if synced.refused else []
         if told:
             self.run = replace(self.run, message="; ".join(told))
 

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rdev_bridge import places
+from rdev_bridge.core.shown import visible
 from rdev_bridge.model import ConflictPolicy, EmbeddedServer, SyncCommand, SyncProgress, SyncResult
 from rdev_bridge.sync.command import run_command
-from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.push import Known, Push
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ async def _no_root(task: Task, connector: Shell) -> SyncError:
     """Say what is missing, and where this server starts commands: that is most likely what the user wants."""
     answer = await connector.ask("pwd", timeout_s=_ASK_TIMEOUT_S)
     there = answer.stdout.strip()
-    hint = f"; this server starts commands in {printable(there)}" if there.startswith("/") else ""
+    hint = f"; this server starts commands in {visible(there)}" if there.startswith("/") else ""
     return SyncError(
         f'tasks.{task.name}: sync = "push" needs remote_root, the folder on the server that your files go to{hint}; '
-        f'set remote_root = "{printable(there) or "/path/on/the/server"}" in rdev.toml if that is the one',
+        f'set remote_root = "{visible(there) or "/path/on/the/server"}" in rdev.toml if that is the one',
         reason="noRemoteRoot",
     )

@@ -8,8 +8,9 @@ import signal
 import tempfile
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shown import visible
 from rdev_bridge.keys import without_keys
-from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.errors import SyncError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ async def run_command(sync: SyncCommand, folder: Path) -> None:
                 code = await process.wait()
         except TimeoutError:
             raise SyncError(
-                f"the sync command `{printable(sync.command)}` did not end within {timeout_s:g} s and was stopped; "
+                f"the sync command `{visible(sync.command)}` did not end within {timeout_s:g} s and was stopped; "
                 "the task did not run",
                 reason="syncTimedOut",
             ) from None
@@ -59,7 +60,7 @@ async def run_command(sync: SyncCommand, folder: Path) -> None:
             ended = f"exited with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
             last = _last_line(output.fileno())
             said = f": {last}" if last else ""
-            raise SyncError(f"the sync command `{printable(sync.command)}` {ended}{said}; the task did not run")
+            raise SyncError(f"the sync command `{visible(sync.command)}` {ended}{said}; the task did not run")
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:
@@ -88,4 +89,4 @@ def _last_line(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors="replace")
     lines = [line for line in tail.splitlines() if line.strip()]
-    return printable(lines[-1].strip()) if lines else ""
+    return visible(lines[-1].strip()) if lines else ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from rdev_bridge.core.shown import named
 from rdev_bridge.errors import RdevError
-
-_NAMED = 5
 
 
 class SyncError(RdevError):
@@ -25,14 +24,3 @@ class SyncConflictError(SyncError):
             "--sync-conflict=ours overwrites them with yours, --sync-conflict=theirs leaves them as they are there",
             reason="syncConflict",
         )
-
-
-def named(paths: tuple[str, ...]) -> str:
-    """The first few of `paths`, fit for one line of text."""
-    shown = ", ".join(printable(path) for path in paths[:_NAMED])
-    return shown + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
-
-
-def printable(text: str) -> str:
-    """`text` without anything that could end the line or drive a terminal; other characters stay."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogateescape").decode() for c in text)

@@ -9,9 +9,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shown import visible
 from rdev_bridge.errors import RdevError
 from rdev_bridge.sync.archive import quoted
-from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.plan import look_text, states
 from rdev_bridge.sync.tools import found, script, trials
 
@@ -233,11 +234,11 @@ class Peer:
             return reply
         if reply.word == "noroot":
             raise SyncError(
-                f"the server has no folder {printable(self.root)}, which remote_root names, and cannot make it; "
+                f"the server has no folder {visible(self.root)}, which remote_root names, and cannot make it; "
                 "make it there or correct remote_root",
                 reason="noRemoteRoot",
             )
-        raise SyncError(f"the server cannot take the push: {printable(reply.rest)}{_said(reply.stderr)}")
+        raise SyncError(f"the server cannot take the push: {visible(reply.rest)}{_said(reply.stderr)}")
 
 
 _CONTROL = bytes(byte for byte in range(32) if byte != 10) + b"\x7f"
@@ -288,7 +289,7 @@ def _reply(stdout: str, stderr: str) -> _Reply | None:
 
 def _said(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
-    return f" ({printable(lines[-1].strip())})" if lines else ""
+    return f" ({visible(lines[-1].strip())})" if lines else ""
 
 
 def _gzip(data: bytes) -> bytes:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from rdev_bridge.core.shown import named
 from rdev_bridge.model import ConflictPolicy, SyncProgress, SyncResult
 from rdev_bridge.sync.archive import ChangedMeanwhileError
-from rdev_bridge.sync.errors import SyncConflictError, SyncError, named
+from rdev_bridge.sync.errors import SyncConflictError, SyncError
 from rdev_bridge.sync.manifest import Difference, Manifest, after_push, difference, reconcile
 from rdev_bridge.sync.memory import (
     TargetMemory,

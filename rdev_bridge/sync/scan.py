@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdev_bridge.core.shown import visible
 from rdev_bridge.ignore import IgnoreRules
-from rdev_bridge.sync.errors import SyncError, printable
+from rdev_bridge.sync.errors import SyncError
 from rdev_bridge.sync.manifest import FOLDER, Manifest, weight
 
 if TYPE_CHECKING:
@@ -154,11 +155,11 @@ class _Walk:
         where = f"{self._root}/{path}" if path else self._root
         try:
             descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            self.result.manifest.pop(path, None)
-            return
         except OSError as error:
-            raise _unreadable(path, error) from error
+            if isinstance(error, FileNotFoundError) and path:
+                self.result.manifest.pop(path, None)
+                return
+            raise _unreadable(path, error) from error  # a workspace that is gone is not an empty one
         try:  # by its descriptor, so that the system need not find the way here again for each entry
             with os.scandir(descriptor) as listing:
                 entries = list(listing)
@@ -318,4 +319,6 @@ def _stamp(path: str) -> bytes:
 
 def _unreadable(path: str, error: OSError) -> SyncError:
     reason = (error.strerror or str(error)).lower()
-    return SyncError(f"cannot read {printable(path) or 'the workspace'}: {reason}; fix that or put it into .gitignore")
+    if not path:
+        return SyncError(f"cannot read the workspace: {reason}")
+    return SyncError(f"cannot read {visible(path)}: {reason}; fix that or put it into .gitignore")

@@ -150,3 +150,19 @@ async def test_a_cancel_from_elsewhere_reads_none_of_the_output(tmp_path: Path) 
                 before = len(proxy.requests)
                 assert (await end_elsewhere(other.runner, run_id)).outcome is Outcome.CANCELLED
             assert not [request for request in proxy.requests[before:] if request.is_stream]
+
+
+async def test_names_that_are_no_utf8_and_stay_behind_cost_no_run(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    for number in range(7):
+        (here / os.fsdecode(b"%d\xff" % number)).symlink_to("/etc/passwd")
+    (here / "rdev.toml").write_text(f'remote_root = "{there}"\n[tasks.t]\ncommand = "exit 3"\nsync = "push"\n')
+    async with ForeignServer(cwd=str(there)) as server, app_of(here, server, server.url) as app:
+        run_id = app.runner.submit(RunRequest(folder=here, task=app.tasks()[0])).run_id
+        async with asyncio.timeout(60):
+            run = await app.runner.wait(run_id)
+    assert (run.outcome, run.exit_code) == (Outcome.FAILED, 3)
+    five = ", ".join(f"{number}\\xff: an absolute link" for number in range(5))
+    assert run.message == f"not brought over: {five} and 2 more"

@@ -479,13 +479,13 @@ async def test_a_fault_of_ours_ends_one_run_and_says_so(desk: Desk, monkeypatch:
     await eventually_async(lambda: desk.ear.lines.get(other) == ["began"])
 
     async def broken(*_: object) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a fault with \udcff")
 
     with monkeypatch.context() as patch:
         patch.setattr(runner_module, "carry_out", broken)
         run_id, _ = desk.ask("a")
         run = await desk.end_of(run_id)
-    assert (run.outcome, run.exit_code, run.message) == (Outcome.LOST, None, "the bridge failed: a fault")
+    assert (run.outcome, run.exit_code, run.message) == (Outcome.LOST, None, "the bridge failed: a fault with \ufffd")
     assert desk.ear.said[run_id] == ["started", "lost"]
     desk.go()
     assert (await desk.end_of(other)).outcome is Outcome.SUCCEEDED

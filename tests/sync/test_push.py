@@ -292,3 +292,15 @@ async def test_a_folder_that_was_there_is_adopted_without_sending_it(pushed: Pus
     result = await pushed.push()
     assert result.files == 1
     pushed.alike()
+
+
+async def test_a_workspace_that_is_gone_is_not_an_empty_one(pushed: Pushed) -> None:
+    pushed.write("src/a.py", "a")
+    await pushed.push()
+    pushed.here.rename(pushed.here.with_name("elsewhere"))
+    for known in (pushed.barrier, type(pushed.barrier)()):
+        pushed.barrier = known
+        for changed in ((), None):
+            with pytest.raises(SyncError, match="the workspace: no such file or directory"):
+                await pushed.push(changed)
+    assert (pushed.there / "src" / "a.py").read_text() == "a"
