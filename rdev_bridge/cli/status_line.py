@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from rdev_bridge.model import Run
 
-KEYS = "r run  p pause  c cancel  q quit"
+KEYS = "r run  p pause  q quit"
 KEYS_RUNNING = "r again  c cancel  q quit"
+KEYS_RUNNING_SHORT = "c cancel  q quit"
 KEY_MINE = "m mine  "
 KEYS_PAUSED = "r run  p go on  q quit"
 KEYS_CONFLICT = "o overwrite theirs  t leave theirs  q quit"
@@ -76,32 +77,40 @@ def seconds(duration_s: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def describe(state: WatchState, now_s: float) -> tuple[str, str, str, str]:
-    """The state as (mark, SGR colour, words, keys)."""
+def describe(state: WatchState, now_s: float) -> tuple[str, str, tuple[str, ...]]:
+    """The state as (mark, SGR colour, wordings); each wording is shorter than the one before, the last may be cut."""
     name = shortened(state.name, _NAME_CHARS)
     mine = KEY_MINE if state.asks_whose else ""
     last = f"; last {result(state.last)}" if state.last else ""
     if state.running_since_s is not None:
         took = seconds(now_s - state.running_since_s)
-        doing = "cancelling" if state.cancelling else "running"
+        doing = f"{'cancelling' if state.cancelling else 'running'} {name}, {took}"
         then = "runs again after that" if state.queued else "files changed since" if state.overtaken else ""
-        parts = [f"{doing} {name}, {took}", state.syncing, state.why, then]
-        return "●", "33", "; ".join(part for part in parts if part) + last, mine + KEYS_RUNNING
+        now = _joined(doing, state.syncing, state.why, then) + last
+        brief = _joined(doing, state.syncing, then)  # why it runs was said above when it began
+        keys = mine + KEYS_RUNNING_SHORT
+        return "●", "33", (f"{now}; {mine}{KEYS_RUNNING}", f"{brief}{last}; {keys}", f"{brief}; {keys}", now)
     if state.paused:
-        return "‖", "33", f"{name} paused{', files changed' if state.changed else ''}{last}", KEYS_PAUSED
+        paused = f"{name} paused{', files changed' if state.changed else ''}"
+        return "‖", "33", (f"{paused}{last}; {KEYS_PAUSED}", f"{paused}; {KEYS_PAUSED}", paused + last)
     if state.last is None or state.last.outcome is None:
-        return "·", "0", f"{name} waits for changes", KEYS
+        return "·", "0", (f"{name} waits for changes; {KEYS}", f"{name} waits for changes")
     mark, colour = _MARKS.get(state.last.outcome, ("!", "35"))
+    ended = f"{name} {result(state.last)}"
     if state.in_conflict:
-        return mark, colour, f"{name} {result(state.last)}: files changed on the server too", KEYS_CONFLICT
-    since = "; files changed since" if state.last.stale else ""
-    return mark, colour, f"{name} {result(state.last)}{since}; waits for changes", mine + KEYS
+        return mark, colour, (f"{ended}: files changed on the server too; {KEYS_CONFLICT}", KEYS_CONFLICT)
+    ended += "; files changed since" if state.last.stale else ""
+    keys, waits = mine + KEYS, f"{ended}; waits for changes"
+    return mark, colour, (f"{waits}; {keys}", f"{ended}; waits; {keys}", waits)
 
 
-def line_of(words: str, keys: str, most: int, *, asks: bool = False) -> str:
-    """Words and keys in `most` columns; the keys go first where there is no room for both, unless one is asked for."""
-    whole = f"{words}; {keys}" if keys else words
-    return whole if width(whole) <= most else shortened(keys if asks else words, most)
+def line_of(wordings: tuple[str, ...], most: int) -> str:
+    """The first wording that fits into `most` columns; else the last, cut."""
+    return next((words for words in wordings if width(words) <= most), shortened(wordings[-1], most))
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 class StatusLine:
@@ -122,8 +131,8 @@ class StatusLine:
         """Draw the line as it is now, unless the cursor stands in the middle of somebody's line."""
         if self._torn:
             return
-        mark, colour, words, keys = describe(state, time.monotonic())
-        words = line_of(words, keys, max(columns() - 5, 8), asks=state.in_conflict)
+        mark, colour, wordings = describe(state, time.monotonic())
+        words = line_of(wordings, max(columns() - 5, 8))
         if self._colours:
             mark = f"\x1b[{colour}m{mark}\x1b[0m"
         line = f" {mark} {words}"

@@ -31,10 +31,11 @@ class TerminalFace:
     """A `RunObserver`. Long lines are passed on as they come, and no line end is printed that was not there.
 
     `broken` is called once when nobody reads our stdout any more, or it cannot be written. `mark_of` knows how much of
-    a run was delivered; with `repeats`, what was delivered before is printed again.
+    a run was delivered; with `repeats`, what was delivered before is printed again. `say` prints our own words.
     """
 
     def __init__(self, broken: Callable[[OSError], None]) -> None:
+        self.say: Callable[[str], None] = say
         self.mark_of: Callable[[str], DeliveredMark | None] = lambda _: None
         self.repeats = False
         self._broken = broken
@@ -51,7 +52,7 @@ class TerminalFace:
 
     async def run_queued(self, run: Run) -> None:
         """It waits for its turn."""
-        say(f"{run.task or run.run_id} waits for another run of it to end")
+        self.say(f"{run.task or run.run_id} waits for another run of it to end")
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """Nothing to say: the output speaks."""
@@ -87,7 +88,7 @@ class TerminalFace:
         """Lines are gone for good."""
         del run, seq
         many = "an unknown number of lines" if missing is None else "1 line" if missing == 1 else f"{missing} lines"
-        say(f"{many} of output lost here: the server no longer has them")
+        self.say(f"{many} of output lost here: the server no longer has them")
 
     async def run_finished(self, run: Run) -> None:
         """Nothing to print: the exit code speaks, and the reason of a failure of ours comes last."""
@@ -102,17 +103,17 @@ class TerminalFace:
             case ConnectionState.RECONNECTING | ConnectionState.OFFLINE if not self._reconnecting:
                 self._reconnecting = True
                 if not connection.is_start:
-                    say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
+                    self.say(f"connection to {connection.server} lost{reason}; reconnecting, the command goes on")
                 elif sys.stderr.isatty():  # a script learns the outcome alone, in one line
                     self._sync_line.end()
-                    say(f"waiting{reason or f' for {connection.server}'}")
+                    self.say(f"waiting{reason or f' for {connection.server}'}")
             case ConnectionState.RESUMED if self._reconnecting:
                 self._reconnecting = False
-                say(f"connection to {connection.server} resumed")
+                self.say(f"connection to {connection.server} resumed")
             case ConnectionState.CONNECTED:
                 self._reconnecting = False
                 if connection.message:
-                    say(connection.message)
+                    self.say(connection.message)
             case _:
                 pass
 

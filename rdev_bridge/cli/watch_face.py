@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from rdev_bridge.cli.jsonl import JsonlFace
 from rdev_bridge.cli.status_line import StatusLine, WatchState, result
-from rdev_bridge.cli.terminal import say
+from rdev_bridge.cli.terminal import TerminalFace, say
 from rdev_bridge.cli.width import shortened
 from rdev_bridge.core.progress import PATIENCE_S, in_words
 from rdev_bridge.core.shown import one_line
@@ -49,6 +49,8 @@ class WatchFace:
         self._name = shortened(name, _NAME_CHARS)
         self._folder, self._form, self._printer, self._on_idle = folder, form, printer, on_idle
         self._line = StatusLine(sys.stderr) if form == "status" else None
+        if isinstance(printer, TerminalFace):  # whose words stand beside ours then
+            printer.say = self.say
         self._clear = clear and form == "status"
         self._unfinished: dict[str, bool] = {}  # run id to whether it runs; the runs that somebody asked for
         self._sync_from_s: float | None = None
@@ -150,7 +152,6 @@ class WatchFace:
 
     async def output_gap(self, run: Run, seq: int, missing: int | None) -> None:
         """Lines are gone for good."""
-        self._make_room()
         await self._printer.output_gap(run, seq, missing)
 
     async def run_finished(self, run: Run) -> None:
@@ -172,13 +173,7 @@ class WatchFace:
 
     async def connection_changed(self, connection: Connection) -> None:
         """The stream to a server is lost or back."""
-        self._make_room()
         await self._printer.connection_changed(connection)
-
-    def _make_room(self) -> None:
-        if self._line is not None:
-            self._line.hide()
-            self._line.settle()
 
     def _update(self) -> None:
         running = [run_id for run_id, runs in self._unfinished.items() if runs]

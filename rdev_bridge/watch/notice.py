@@ -53,11 +53,14 @@ class LoopNotices:
         self._of_run[watch] = count + 1
         self._told.update((watch, file) for file in files)
         called = watch if len(watch) <= _NAME_CHARS else f"{watch[: _NAME_CHARS - 1]}…"
-        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        if len(files) == 1:
+            said = f"{shown(files[0])} looks like output of {called} and starts no run; if it is, list it in .gitignore"
+        else:
+            named = f"{shown(files[0])} and {len(files) - 1} more"
+            said = f"{named} look like output of {called} and start no run; if they are, list them in .gitignore"
         return WatchNotice(
             NoticeKind.LOOP,
-            f"{shown(files[0])}{others} changed while {called} ran and looks like its own output, so it starts no new "
-            "run; if you changed it, run it once more, and if it is an output, list it in .gitignore",
+            said,
             watch,
             tuple(files),
         )

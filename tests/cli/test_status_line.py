@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from rdev_bridge.cli.status_line import KEYS, StatusLine, WatchState, describe, line_of, result, seconds
+from rdev_bridge.cli.status_line import KEYS_CONFLICT, StatusLine, WatchState, describe, line_of, result, seconds
 from rdev_bridge.cli.width import shortened, width, wrapped
 from rdev_bridge.model import Outcome, Run, RunState
 
@@ -53,10 +53,10 @@ def test_a_result_in_words(run: Run, words: str) -> None:
     ],
 )  # fmt: skip
 def test_the_state_in_one_line(state: WatchState, mark: str, words: str) -> None:
-    shown_mark, _, shown, keys = describe(state, 100.0)
+    shown_mark, _, wordings = describe(state, 100.0)
     assert shown_mark == mark
-    assert words in f"{shown}; {keys}"
-    assert "\n" not in shown
+    assert words in wordings[0]
+    assert not any("\n" in shown for shown in wordings)
 
 
 def test_durations_and_names_are_short() -> None:
@@ -67,11 +67,35 @@ def test_durations_and_names_are_short() -> None:
     assert shortened("abcdefgh", 5) == "abcd…"
 
 
-def test_a_narrow_terminal_loses_the_keys_first_and_never_wraps() -> None:
-    assert line_of("t passed; waits for changes", KEYS, 80).endswith(KEYS)
-    assert line_of("t passed; waits for changes", KEYS, 30) == "t passed; waits for changes"
-    assert line_of("t passed; waits for changes", KEYS, 12) == "t passed; w…"
-    assert line_of("t did not start: files changed", "o overwrite", 12, asks=True) == "o overwrite"
+FAILED = ended(Outcome.FAILED, exit_code=2, duration_ms=400)
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "line"),
+    [
+        (WatchState("test", last=FAILED), 75,
+         "test failed (exit 2) in 0.4 s; waits for changes; r run  p pause  q quit"),
+        (WatchState("typecheck", last=FAILED), 75, "typecheck failed (exit 2) in 0.4 s; waits; r run  p pause  q quit"),
+        (WatchState("test", last=FAILED), 50, "test failed (exit 2) in 0.4 s; waits for changes"),
+        (WatchState("test", last=FAILED), 20, "test failed (exit 2…"),
+        (WatchState("test", running_since_s=99.0, why="main.c changed", last=FAILED), 75,
+         "running test, 1.0 s; last failed (exit 2) in 0.4 s; c cancel  q quit"),
+        (WatchState("test", running_since_s=99.0, why="main.c changed", last=FAILED), 40,
+         "running test, 1.0 s; c cancel  q quit"),
+        (WatchState("test", running_since_s=99.0, why="main.c changed"), 75,
+         "running test, 1.0 s; main.c changed; r again  c cancel  q quit"),
+        (WatchState("test", paused=True, changed=True, last=FAILED), 75,
+         "test paused, files changed; r run  p go on  q quit"),
+        (WatchState("t", last=replace(FAILED, reason="syncConflict")), 50, KEYS_CONFLICT),
+    ],
+)  # fmt: skip
+def test_the_keys_stay_at_80_columns_and_no_line_wraps(state: WatchState, columns: int, line: str) -> None:
+    _, _, wordings = describe(state, 100.0)
+    assert line_of(wordings, columns) == line
+    assert width(line) <= columns
+
+
+def test_widths_are_those_of_a_terminal() -> None:
     assert width("日本語") == 6
     assert shortened("日本語のテスト", 8) == "日本語…"
     assert width("e\u0301") == 1

@@ -274,6 +274,20 @@ def test_a_task_that_formats_its_own_source_does_not_loop(
     assert starts == ["", ": a.txt changed", ": b.txt changed"]
 
 
+def test_what_is_said_of_the_connection_looks_like_the_rest(
+    work: Path, terminal: Callable[..., pexpect.spawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del work
+    monkeypatch.setenv("RDEV_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("RDEV_API_KEY", "k")
+    child = terminal("--", "true")
+    child.expect_exact("── waiting: the server at 127.0.0.1:9 cannot be reached")
+    child.expect_exact("running true")
+    child.send("q")
+    assert code_of(child) == 0
+    assert "rdev-bridge:" not in child.before
+
+
 def test_a_server_beside_an_editor_that_leaves_no_traces(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
     (work / "rdev.toml").write_text('[tasks.t]\ncommand = "cat a.txt; exec sleep 600"\non_busy = "restart"\n')
     child = terminal("t")
@@ -282,7 +296,7 @@ def test_a_server_beside_an_editor_that_leaves_no_traces(work: Path, terminal: C
         child.expect_exact("running t, 1.")
         (work / "a.txt").write_text({"one": "two\n", "two": "three\n", "three": "four\n"}[text])
         if text == "two":
-            child.expect_exact("looks like its own output")
+            child.expect_exact("looks like output of")
             child.expect_exact("m mine")
             child.send("m")
     child.expect_exact("four\r\n")
