@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         findings.notes.append("nothing was found that could be a task; the file shows how to write one")
     if above != folder:
         findings.notes.append(f"in this folder the tasks of {above / FILE_NAME} count no more")
-    print(f"wrote {visible(str(path))}", file=sys.stderr)
+    then = f"; now try: rdev-bridge run {shlex.quote(findings.drafts[0].name)}" if rows else ""
+    print(f"wrote {visible(str(path))}{then}", file=sys.stderr)
     return _tell(findings.notes)
 
 

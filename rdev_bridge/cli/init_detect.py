@@ -137,12 +137,13 @@ def _python(folder: Path) -> Iterator[Draft]:
     tools = tools if isinstance(tools, dict) else {}
     origin = "pyproject.toml" if text is not None else setup[0] if setup else ""
     locks = {"uv.lock": "uv run ", "poetry.lock": "poetry run ", "pdm.lock": "pdm run ", "Pipfile.lock": "pipenv run "}
-    prefix = next((runner for lock, runner in locks.items() if (folder / lock).exists()), "python3 -m ")
+    python = next((f"{venv}/bin/python" for venv in (".venv", "venv") if _has(folder, f"{venv}/bin/python")), "python3")
+    prefix = next((runner for lock, runner in locks.items() if (folder / lock).exists()), f"{python} -m ")
     says_pytest = "pytest" in tools or "pytest" in (text or "") or "pytest" in (setup[1] if setup else "")
     if says_pytest or _has(folder, "pytest.ini", "conftest.py", "tests/conftest.py"):
         yield _python_draft("test", f"{prefix}pytest", origin, matcher="pytest", group="test")
     elif _has(folder, "tests/test_*.py", "test_*.py", "test/test_*.py"):
-        runner = "python3" if prefix == "python3 -m " else f"{prefix}python"
+        runner = python if prefix.endswith(" -m ") else f"{prefix}python"
         where = "" if _has(folder, "test_*.py") else " tests" if _has(folder, "tests") else " test"
         yield _python_draft("test", f"{runner} -m unittest discover{where}", origin, matcher="unittest", group="test")
     for tool, command in (("mypy", "mypy ."), ("pyright", "pyright"), ("ruff", "ruff check .")):

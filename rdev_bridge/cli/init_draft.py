@@ -100,10 +100,11 @@ def _comment(text: str) -> str:
 
 
 _HEAD = """\
-# What rdev-bridge runs here. Every key: docs/configuration.md. `rdev-bridge tasks` lists, `rdev-bridge run NAME` runs.
+# What rdev-bridge runs here: `rdev-bridge tasks`, `rdev-bridge run NAME`.
+# Every key is told in rdev-bridge's docs/configuration.md.
 #
-# project = "my-project"      # the project's id on the server (the folder's name)
-# server = "work"             # a server of your own config.toml; without one, a server is started on this machine
+# project = "my-project"      # its id on the server (the folder's name)
+# server = "work"             # one of your own config.toml (this machine)
 # remote_root = "/workspace"  # where the server sees this folder
 """
 
@@ -120,9 +121,9 @@ _TAIL = """
 # cwd = "backend"               # where it runs
 # env = { CI = "1" }
 # depends_on = ["build"]        # tasks that must succeed first
-# watch = ["src/**/*.py"]       # it runs again when these change, once you trust this folder
+# watch = ["src/**/*.py"]       # runs when they change and you trust this
 # on_busy = "queue"             # or restart, ignore, parallel
 # timeout = "10m"
-# problem_matcher = "pytest"    # turns output into diagnostics: a built-in's name, or VS Code's problemMatcher
-# sync = "push"                 # bring changed files to the server before it runs
+# problem_matcher = "pytest"    # makes output diagnostics
+# sync = "push"                 # brings changed files to the server first
 """

@@ -21,6 +21,7 @@ class Client:
     show_document: bool = False
     message_actions: bool = False
     lens_refresh: bool = False
+    code_actions: bool = False
     code_action_literals: bool = False
     related_information: bool = False
     diagnostic_data: bool = False
@@ -45,6 +46,7 @@ def client_from(params: dict[str, Any]) -> Client:
         # `showMessageRequest` itself is no capability of its own; `{}` says at least that somebody thought of it.
         message_actions=isinstance(capabilities.at("window", "showMessage"), dict),
         lens_refresh=capabilities.at("workspace", "codeLens", "refreshSupport") is True,
+        code_actions=isinstance(editing.at("codeAction"), dict),
         code_action_literals=isinstance(editing.at("codeAction", "codeActionLiteralSupport"), dict),
         related_information=editing.at("publishDiagnostics", "relatedInformation") is True,
         diagnostic_data=editing.at("publishDiagnostics", "dataSupport") is True,

@@ -13,7 +13,7 @@ from rdev_bridge import __version__
 from rdev_bridge.editor import life
 from rdev_bridge.editor.channel import Reader, Writer, take_over_stdio
 from rdev_bridge.editor.client import Client, client_from
-from rdev_bridge.editor.features.code_action import FIX_KIND, TASK_KIND
+from rdev_bridge.editor.features.code_action import CANCEL_KIND, FIX_KIND, OUTPUT_KIND, TASK_KIND
 from rdev_bridge.editor.features.execute_command import COMMANDS
 from rdev_bridge.editor.frames import BadFrame, FrameDecoder
 from rdev_bridge.editor.peer import Method, Peer, Phase, rpc_error
@@ -165,12 +165,13 @@ def _always(error: Exception) -> Callable[[Any], Any]:
 
 def capabilities_for(client: Client) -> dict[str, Any]:
     """What `initialize` answers. Documents are not synchronised: what counts is what was saved."""
+    kinds = [FIX_KIND, TASK_KIND, CANCEL_KIND, OUTPUT_KIND]
     return {
         "positionEncoding": client.position_encoding,
         "textDocumentSync": {"openClose": True, "change": 0, "save": {"includeText": False}},
         "codeLensProvider": {"resolveProvider": False},
         # LSP 3.17, "Code Action Request": options only for a client that knows literals
-        "codeActionProvider": {"codeActionKinds": [FIX_KIND, TASK_KIND]} if client.code_action_literals else True,
+        "codeActionProvider": {"codeActionKinds": kinds} if client.code_action_literals else True,
         "executeCommandProvider": {"commands": list(COMMANDS)},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
         "experimental": {"rdev": {"version": 1}},

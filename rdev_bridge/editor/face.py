@@ -11,7 +11,7 @@ from rdev_bridge.editor.features.progress import Progress
 from rdev_bridge.editor.features.runs import run_for_editor
 from rdev_bridge.editor.peer import notification
 from rdev_bridge.editor.sanitize import plain
-from rdev_bridge.editor.wording import ending, title_of
+from rdev_bridge.editor.wording import headline, title_of
 from rdev_bridge.model import Outcome, Trigger, TriggerKind
 from rdev_bridge.wire import connection_to_wire, trigger_to_wire
 
@@ -136,17 +136,14 @@ class EditorFace:
             kind = _INFO
         else:
             return
-        text = f"{title_of(run)} {ending(run)}."
-        if not self._can_open_output(run):  # else the line stays short: some editors stop for more than one
-            text += f" Output: {run.log_path}"
+        text = headline(run)
+        if not self._can_open_output():  # else the line stays short: some editors stop for more than one
+            text += f". Output: {run.log_path}"
         self._peer.notify("window/showMessage", {"type": kind, "message": text})
 
-    def _can_open_output(self, run: Run) -> bool:
-        """Whether a lens opens it, or the code action of a problem that it reported."""
-        placed = run.diagnostics is not None and run.diagnostics.errors > run.diagnostics.unmapped
-        return self._client.show_document and (
-            self._client.lens_refresh or (placed and self._client.code_action_literals)
-        )
+    def _can_open_output(self) -> bool:
+        """Whether a code action or a lens opens it."""
+        return self._client.show_document and (self._client.code_actions or self._client.lens_refresh)
 
     def _log(self, text: str) -> None:
         self._peer.notify("window/logMessage", {"type": _LOG, "message": text})

@@ -255,7 +255,8 @@ class Surface:
         return code_lens.lenses(path, tasks, watched, self._session.runs())
 
     def _code_action(self, params: code_action.CodeActionParams) -> list[dict[str, Any]]:
-        return code_action.actions(params, self._index().tasks, self._session.client.code_action_literals)
+        session = self._session
+        return code_action.actions(params, self._index().tasks, session.runs(), session.client.code_action_literals)
 
     def _document(self, params: DocumentParams, is_open: bool) -> None:
         path = path_from_uri(params.text_document.uri)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Run
 
 _TITLE_CHARS = 60
+_HEADLINE_CHARS = 58  # 80 columns, less what Neovim puts before a message and keeps free behind it
 
 
 def title_of(run: Run) -> str:
@@ -41,6 +42,16 @@ def ending(run: Run) -> str:
     if run.diagnostics is not None and run.diagnostics.errors:
         words += f", {run.diagnostics.errors} error{'s' if run.diagnostics.errors > 1 else ''}"
     return f"{words}: {plain(run.message)}" if run.message else words
+
+
+def headline(run: Run) -> str:
+    """The title and the ending, in one line of a plain editor's message area, unless there is a reason to tell."""
+    title, words = title_of(run), ending(run)
+    if run.message or len(title) + 1 + len(words) <= _HEADLINE_CHARS:
+        return f"{title} {words}"
+    words = result(run)
+    room = _HEADLINE_CHARS - 1 - len(words)
+    return f"{title if len(title) <= room else f'{title[: room - 1]}…'} {words}"
 
 
 def _duration(duration_ms: int) -> str:

@@ -58,6 +58,15 @@ def test_python_without_pytest(tmp_path: Path) -> None:
     assert commands(tmp_path, **files) == {"test": "python3 -m unittest discover tests"}
 
 
+def test_python_of_the_folder_itself(tmp_path: Path) -> None:
+    files = {"pyproject__toml": "[tool.ruff]\n", "__venv___bin___python": "", "tests___test_a__py": ""}
+    assert commands(tmp_path, **files) == {
+        "test": ".venv/bin/python -m unittest discover tests",
+        "ruff": ".venv/bin/python -m ruff check .",
+    }
+    assert commands(tmp_path, uv__lock="")["ruff"] == "uv run ruff check ."
+
+
 def test_node(tmp_path: Path) -> None:
     scripts = {
         "build": "tsc -p .",
@@ -341,6 +350,7 @@ def test_it_writes_once_and_tells_what(bridge: Bridge) -> None:
     assert done.returncode == 0
     assert done.stdout.decode().splitlines()[1].split() == ["test", "make", "test", "Makefile"]
     assert b"wrote " in done.stderr
+    assert done.stderr.endswith(b"/rdev.toml; now try: rdev-bridge run test\n")
     assert load_workspace(bridge.folder).tasks["test"].command == "make test"
     before = (bridge.folder / "rdev.toml").read_bytes()
     again = bridge.call("init")
@@ -365,6 +375,7 @@ def test_an_empty_folder_gets_a_lesson(bridge: Bridge) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"how to write one" in done.stderr
     text = (bridge.folder / "rdev.toml").read_text()
+    assert max(map(len, text.splitlines())) <= 78, "it does not wrap where `trust` shows it"
     lesson = text[text.index("# [tasks.test]") :].replace("# More that a task can have:\n", "")
     taught = "\n".join(line.removeprefix("# ") for line in lesson.splitlines() if line != "#")
     (bridge.folder / "rdev.toml").write_text(taught + "\n[tasks.build]\ncommand = 'x'\n")

@@ -25,7 +25,7 @@ from rdev_bridge.editor.features.show_output import ShowOutputParams, choose
 from rdev_bridge.editor.features.tasks import TaskIndex
 from rdev_bridge.editor.features.trust import question
 from rdev_bridge.editor.peer import Peer
-from rdev_bridge.editor.wording import ending, title_of
+from rdev_bridge.editor.wording import ending, headline, title_of
 from rdev_bridge.errors import SettingsError, UsageError
 from rdev_bridge.model import (
     BusyPolicy,
@@ -159,22 +159,35 @@ def test_lenses_offer_what_can_be_done_now() -> None:
     ]
 
 
+RUNS = [
+    run("r9", command="make -j8", state=RunState.RUNNING),
+    run("r8", task="test", state=RunState.RUNNING),
+    run("r7", task="gone", outcome=Outcome.SUCCEEDED),
+    run("r6", task="test", outcome=Outcome.FAILED, exit_code=3),
+    run("r5", task="test", outcome=Outcome.SUCCEEDED),
+]
+LAST_RESULT = "Show output of test (failed with exit code 3)"
+EVERYTHING = ["Run test", "Cancel make -j8", "Cancel test", LAST_RESULT]
+
+
 def actions(only: list[str] | None = None, trigger: int | None = None, sources: tuple[str, ...] = ()) -> list[str]:
     context = CodeActionContext([{"source": source, "message": "m"} for source in sources], only, trigger)
     params = CodeActionParams(TextDocument("file:///x"), context)
-    return [action["title"] for action in code_action.actions(params, {"test": task("test")}, literals=True)]
+    return [action["title"] for action in code_action.actions(params, {"test": task("test")}, RUNS, literals=True)]
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({}, ["Run test"]),
-        ({"only": ["source"]}, ["Run test"]),
-        ({"only": ["source.rdev"]}, ["Run test"]),
+        ({}, EVERYTHING),
+        ({"only": ["source"]}, EVERYTHING),
+        ({"only": ["source.rdev"]}, EVERYTHING),
+        ({"only": ["source.rdev.run"]}, ["Run test"]),
+        ({"only": ["source.rdev.output"]}, [LAST_RESULT]),
         ({"only": ["source.organizeImports"]}, []),
         ({"only": ["quickfix"]}, []),
         ({"trigger": 2}, []),
-        ({"trigger": 1}, ["Run test"]),
+        ({"trigger": 1}, EVERYTHING),
         ({"trigger": 2, "sources": ("rdev:test", "rdev:test")}, ["Run test again", "Show output of test"]),
         (
             {"only": ["quickfix"], "sources": ("rdev:test", "mypy", "rdev:gone")},
@@ -186,11 +199,21 @@ def test_actions_come_where_they_are_wanted(asked: dict[str, Any], expected: lis
     assert actions(**asked) == expected
 
 
+def test_an_action_means_the_run_that_it_names() -> None:
+    tasks = {"work:test": task("test"), "play:test": task("test", PLAY)}
+    found = code_action.actions(CodeActionParams(TextDocument("file:///x")), tasks, RUNS, literals=True)
+    assert [(action["command"]["command"], action["command"]["arguments"]) for action in found[2:]] == [
+        ("rdev.cancel", ["r9"]),
+        ("rdev.cancel", ["r8"]),
+        ("rdev.showOutput", [{"runId": "r6", "task": "work:test"}]),
+    ]
+
+
 def on_diagnostic(uri: str, data: Any = None) -> list[tuple[str, Any]]:
     diagnostic = {"source": "rdev:test", "message": "m", **({} if data is None else {"data": data})}
     tasks = {"a:test": task("test", Path("/w/a")), "b:test": task("test", Path("/w/a/b"))}
     params = CodeActionParams(TextDocument(uri), CodeActionContext([diagnostic], ["quickfix"]))
-    found = code_action.actions(params, tasks, literals=True)
+    found = code_action.actions(params, tasks, [], literals=True)
     assert all(action["diagnostics"] == [diagnostic] for action in found)
     return [(action["command"]["command"], *action["command"]["arguments"]) for action in found]
 
@@ -205,7 +228,7 @@ def test_a_diagnostic_leads_back_to_the_run_that_reported_it() -> None:
 def test_a_task_that_takes_the_file_gets_it() -> None:
     params = CodeActionParams(TextDocument("file:///x.py"))
     tasks = {"one": task("one", command="pytest ${file}"), "all": task("all")}
-    plain_commands = code_action.actions(params, tasks, literals=False)
+    plain_commands = code_action.actions(params, tasks, [], literals=False)
     assert [command["arguments"] for command in plain_commands] == [[{"task": "one", "file": "file:///x.py"}], ["all"]]
 
 
@@ -309,6 +332,23 @@ def test_titles_are_short_and_plain() -> None:
     assert title_of(run(task="test")) == "test"
     assert title_of(run(command="echo\n\x1b[31m" + "x" * 100)).startswith("echo xxx")
     assert len(title_of(run(command="x" * 100))) == 60
+
+
+FAILED = {"outcome": Outcome.FAILED, "exit_code": 127, "duration_ms": 12_300}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"task": "test"}, "test failed with exit code 127 after 12.3 s"),
+        ({"task": "typecheck-everything"}, "typecheck-everything failed with exit code 127"),
+        ({"command": "x" * 100}, f"{'x' * 31}… failed with exit code 127"),
+        ({"task": "test", "message": "why " * 30}, f"test failed with exit code 127 after 12.3 s: {'why ' * 30}"),
+    ],
+)
+def test_an_end_fits_one_line_unless_there_is_a_reason_to_tell(fields: dict[str, Any], expected: str) -> None:
+    assert headline(run(**FAILED, **fields)) == expected
+    assert len(expected) <= 58 or "message" in fields
 
 
 def test_the_run_whose_output_is_meant() -> None:

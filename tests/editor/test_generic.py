@@ -104,22 +104,35 @@ def test_show_output_opens_the_log_where_the_editor_can(workspace: Path) -> None
         assert asked["params"]["uri"].endswith("/output.log")
 
 
-@pytest.mark.parametrize(("named", "is_short"), [("a.c", True), ("elsewhere.c", False)])
-def test_where_a_problem_leads_to_the_output_its_path_is_not_told(workspace: Path, named: str, is_short: bool) -> None:
-    (workspace / "a.c").write_text("x\n")
-    (workspace / "rdev.toml").write_text(
-        f'[tasks.cc]\ncommand = "echo {named}:1:1: error: no; exit 1"\nproblem_matcher = "gcc"\n'
-    )
-    able: dict[str, Any] = {
-        "window": {"showDocument": {"support": True}},
-        "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}},
-    }
-    with Editor(workspace, ignored=["window/logMessage", "textDocument/publishDiagnostics"]) as editor:
-        editor.initialize(capabilities=able)
-        editor.execute("rdev.run", "cc")
+NOWHERE = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+ACTIONS = {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}}
+
+
+@pytest.mark.parametrize(
+    ("text_document", "opens", "is_short"),
+    [(ACTIONS, True, True), ({"codeAction": {}}, True, True), ({}, True, False), (ACTIONS, False, False)],
+    ids=["literals", "commands", "no actions", "no documents"],
+)
+def test_where_an_action_opens_the_output_its_path_is_not_told(
+    workspace: Path, text_document: dict[str, Any], opens: bool, is_short: bool
+) -> None:
+    answers = {"window/showDocument": {"success": True}}
+    with Editor(workspace, ignored=["window/logMessage"], answers=answers) as editor:
+        editor.initialize(capabilities={"window": {"showDocument": {"support": opens}}, "textDocument": text_document})
+        editor.execute("rdev.run", "fail")
         said = editor.expect("window/showMessage")["message"]
-        assert said.startswith("cc failed with exit code 1")
+        assert said.startswith("fail failed with exit code 3")
         assert ("Output: " not in said) is is_short
+        found = editor.call(
+            "textDocument/codeAction",
+            {"textDocument": {"uri": (workspace / "a.txt").as_uri()}, "range": NOWHERE, "context": {"diagnostics": []}},
+        )
+        (action,) = (one for one in found if one["title"] == "Show output of fail (failed with exit code 3)")
+        command = action["command"] if "kind" in action else action
+        if is_short:
+            editor.execute(command["command"], *command["arguments"])
+            editor.execute("rdev.tasks")
+            assert editor.asked[-1]["params"]["uri"].endswith("/output.log")
 
 
 def test_lenses_are_refreshed_as_runs_come_and_go(workspace: Path) -> None:

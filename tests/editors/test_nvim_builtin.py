@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.editors.neovim import PLUGIN, Neovim
+from tests.editors.neovim import PATH, PLUGIN, Neovim
+from tests.editors.terminal import Terminal
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -104,7 +106,8 @@ def test_five_lines_run_a_task_from_its_lens_with_progress_and_end(folder: Path)
         (folder / "go").touch()
         assert progress(neovim, "end")["message"].startswith("failed with exit code 3")
         neovim.told("test failed with exit code 3")
-        neovim.told("output.log")
+        code_action(neovim, "Show output of test (failed with exit code 3)")
+        neovim.wait("vim.api.nvim_buf_get_name(0):find('output.log')")
 
 
 @pytest.mark.shows("nvim-builtin", "cancel")
@@ -166,6 +169,34 @@ def test_a_yes_to_the_trust_question_runs_the_save(folder: Path, neovim: Neovim)
     neovim.choose("Trust this workspace")
     neovim.command("write")
     assert progress(neovim, "begin")["title"] == "check"
+
+
+def test_no_message_stops_the_user_at_80_columns(folder: Path, lsp_file: str, tmp_path_factory: Any) -> None:
+    """Neither the end of a run nor a warning asks for Enter, and an end does not end the list that is open."""
+    init = tmp_path_factory.mktemp("init") / "init.lua"
+    attached = "vim.api.nvim_create_autocmd('LspAttach', { command = 'set statusline=attached' })\n"
+    init.write_text(f"vim.o.swapfile = false\n{attached}{lsp_file}")
+    argv = ["nvim", "-u", init, "-i", "NONE", "app.py"]
+    with Terminal(argv, columns=80, rows=24, environ={**os.environ, "PATH": PATH}, cwd=folder) as terminal:
+        terminal.wait_for("attached")
+        terminal.type("gra")
+        terminal.wait_for("1: Run test")
+        terminal.type("1", "Enter")
+        eventually((folder / "pid").exists)
+        terminal.type("gra")
+        terminal.wait_for("3: Cancel test")
+        (folder / "go").touch()
+        listed = [sys.executable, "-m", "rdev_bridge", "runs"]
+        eventually(lambda: b"failed" in subprocess.run(listed, cwd=folder, check=True, capture_output=True).stdout)
+        terminal.type("2", "Enter")
+        terminal.wait_for("rdev: check failed with exit code 1")
+        shown = terminal.wait_for("E two")
+        assert "Press ENTER" not in shown
+        assert "Error executing" not in shown
+        terminal.type("gra")
+        terminal.wait_for("Show output of test")
+        terminal.type("3", "Enter")
+        assert "Press ENTER" not in terminal.wait_for("app.py:2:1: error: it is bad")
 
 
 def test_no_bridge_starts_where_no_rdev_toml_is(tmp_path_factory: pytest.TempPathFactory, lsp_file: str) -> None:

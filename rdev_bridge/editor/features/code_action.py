@@ -1,4 +1,7 @@
-"""`textDocument/codeAction`: run a task from any file; on a diagnostic of ours, run again and show the output."""
+"""`textDocument/codeAction`: from any file, run a task, cancel what runs, show the output of what ran.
+
+On a diagnostic of ours: run again, and show the output of the very run that reported it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rdev_bridge.editor.client import path_from_uri
+from rdev_bridge.editor.wording import result, title_of
+from rdev_bridge.model import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from rdev_bridge.model import Task
+    from rdev_bridge.model import Run, Task
 
 # `source` keeps the tasks out of the light bulb that editors show on every line.
 TASK_KIND = "source.rdev.run"
+CANCEL_KIND = "source.rdev.cancel"
+OUTPUT_KIND = "source.rdev.output"
 FIX_KIND = "quickfix"
 SOURCE_PREFIX = "rdev:"
 _SHOW = "rdev.showOutput"
@@ -43,20 +50,35 @@ class CodeActionParams(msgspec.Struct, rename="camel"):
     context: CodeActionContext = msgspec.field(default_factory=CodeActionContext)
 
 
-def actions(params: CodeActionParams, tasks: Mapping[str, Task], literals: bool) -> list[dict[str, Any]]:
-    """`CodeAction[]` where the client knows them, else `Command[]`."""
-    found: list[dict[str, Any]] = []
-    uri = params.text_document.uri
-    if _is_wanted(FIX_KIND, params.context):
-        found += _on_diagnostics(params.context.diagnostics, tasks, uri)
-    if _is_wanted(TASK_KIND, params.context) and (
-        params.context.trigger_kind != _AUTOMATIC or params.context.only is not None
-    ):
+def actions(
+    params: CodeActionParams, tasks: Mapping[str, Task], runs: Sequence[Run], literals: bool
+) -> list[dict[str, Any]]:
+    """`CodeAction[]` where the client knows them, else `Command[]`. `runs` are newest first."""
+    context, uri = params.context, params.text_document.uri
+    found = _on_diagnostics(context.diagnostics, tasks, uri)
+    if context.trigger_kind != _AUTOMATIC or context.only is not None:
         found += [
             _action(f"Run {task_id}", TASK_KIND, "rdev.run", [_naming(task_id, task, uri)])
             for task_id, task in tasks.items()
         ]
-    return found if literals else [action["command"] for action in found]
+        found += _on_runs(runs, tasks)
+    wanted = [action for action in found if _is_wanted(action["kind"], context)]
+    return wanted if literals else [action["command"] for action in wanted]
+
+
+def _on_runs(runs: Sequence[Run], tasks: Mapping[str, Task]) -> Iterator[dict[str, Any]]:
+    """Cancel each run that goes on; the output of each task's last result, the newest first."""
+    ids = {(task.folder, task.name): task_id for task_id, task in tasks.items()}
+    ended: dict[str, Run] = {}
+    for run in runs:
+        task_id = ids.get((run.folder, run.task or ""))
+        if run.state is not RunState.FINISHED:
+            yield _action(f"Cancel {task_id or title_of(run)}", CANCEL_KIND, "rdev.cancel", [run.run_id])
+        elif task_id is not None:
+            ended.setdefault(task_id, run)
+    for task_id, run in ended.items():
+        of_run = [{"runId": run.run_id, "task": task_id}]
+        yield _action(f"Show output of {task_id} ({result(run)})", OUTPUT_KIND, _SHOW, of_run)
 
 
 def _on_diagnostics(diagnostics: list[Any], tasks: Mapping[str, Task], uri: str) -> list[dict[str, Any]]:
