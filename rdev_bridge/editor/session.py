@@ -17,7 +17,7 @@ from rdev_bridge.editor.features.trust import TrustQuestion
 from rdev_bridge.editor.peer import Unanswered
 from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import RdevError, UsageError
-from rdev_bridge.model import RunRequest
+from rdev_bridge.model import Disposition, RunRequest
 from rdev_bridge.problems.board import MatchedRun, ProblemBoard
 from rdev_bridge.runs.spec import cwd_of
 
@@ -240,6 +240,8 @@ class Session:
     def submit(self, request: RunRequest) -> Submission:
         """Hand a wish to the runner, and keep it for `rdev.rerun`."""
         submission = self.app.runner.submit(request)
+        if submission.disposition is Disposition.IGNORED:  # what is named then is another wish's run
+            return submission
         self._requests[submission.run_id] = request
         if len(self._requests) > _REQUESTS_KEPT:
             del self._requests[next(iter(self._requests))]

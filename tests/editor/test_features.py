@@ -43,8 +43,8 @@ from rdev_bridge.model import (
 WORK, PLAY = Path("/home/me/work"), Path("/home/me/play")
 
 
-def task(name: str, folder: Path = WORK, command: str = "make", line: int = 3) -> Task:
-    return Task(name=name, folder=folder, command=command, location=Location(folder / "rdev.toml", line))
+def task(name: str, folder: Path = WORK, command: str = "make", line: int = 3, **fields: Any) -> Task:
+    return Task(name=name, folder=folder, command=command, location=Location(folder / "rdev.toml", line), **fields)
 
 
 def run(run_id: str = "r1", **fields: Any) -> Run:
@@ -225,11 +225,26 @@ def test_a_diagnostic_leads_back_to_the_run_that_reported_it() -> None:
         assert on_diagnostic("file:///w/a/x", strange) == [("rdev.run", "a:test"), ("rdev.showOutput", "a:test")]
 
 
-def test_a_task_that_takes_the_file_gets_it() -> None:
+@pytest.mark.parametrize(
+    ("fields", "takes_file"),
+    [
+        ({"command": "pytest ${file}"}, True),
+        ({"command": "make ${fileBasenameNoExtension}.o"}, True),
+        ({"cwd": "${fileDirname}"}, True),
+        ({"env": {"NAME": "${relativeFile}"}}, True),
+        ({"depends_on": ("lint",)}, True),
+        ({"command": "pytest ${workspaceFolder}"}, False),
+        ({"command": "echo $${file} # ${file}"}, True),
+        ({"command": "echo $${file}"}, False),
+    ],
+)
+def test_a_task_that_takes_the_file_gets_it(fields: dict[str, Any], takes_file: bool) -> None:
     params = CodeActionParams(TextDocument("file:///x.py"))
-    tasks = {"one": task("one", command="pytest ${file}"), "all": task("all")}
-    plain_commands = code_action.actions(params, tasks, [], literals=False)
-    assert [command["arguments"] for command in plain_commands] == [[{"task": "one", "file": "file:///x.py"}], ["all"]]
+    tasks = {"one": task("one", **fields), "lint": task("lint", command="lint ${file}")}
+    commands = code_action.actions(params, tasks, [], literals=False)
+    of_lint = {"task": "lint", "file": "file:///x.py"}
+    of_one = {"task": "one", "file": "file:///x.py"} if takes_file else "one"
+    assert [command["arguments"] for command in commands] == [[of_one], [of_lint]]
 
 
 # ── output ──

@@ -92,6 +92,22 @@ def test_the_user_says_which_side_stays(folder: Path, server: OtherFolder, answe
         assert (server.root / "src" / "a.txt").read_text() == f"{left}\n"
 
 
+def test_an_answer_is_for_that_conflict_alone(folder: Path, server: OtherFolder) -> None:
+    settings = folder / "rdev.toml"
+    settings.write_text(settings.read_text().replace('watch = ["src/**"]\n', ""))
+    with Editor(folder, ignored=QUIET, environ=server.environ) as editor:
+        editor.initialize(capabilities=RDEV)
+        (server.root / "src").mkdir()
+        (server.root / "src" / "a.txt").write_text("theirs\n")
+        editor.call("rdev/run", {"task": "check", "syncConflict": "ours"})
+        assert next_run(editor)[0] == ["one"]
+        (server.root / "src" / "a.txt").write_text("theirs, later\n")
+        (folder / "src" / "a.txt").write_text("mine\n")
+        editor.execute("rdev.rerun")
+        assert next_run(editor)[1]["reason"] == "syncConflict"
+        assert (server.root / "src" / "a.txt").read_text() == "theirs, later\n"
+
+
 def test_a_client_without_questions_chooses_in_its_request(folder: Path, server: OtherFolder) -> None:
     with Editor(folder, ignored=QUIET, environ=server.environ) as editor:
         editor.initialize(capabilities=RDEV)

@@ -135,6 +135,18 @@ def test_runs_and_rerun(workspace: Path) -> None:
         assert [run["runId"] for run in editor.call("rdev/runs", {})["runs"]] == [second, first]
 
 
+def test_a_request_that_was_ignored_changes_nothing_of_the_run_in_its_way(workspace: Path) -> None:
+    (workspace / "rdev.toml").write_text('[tasks.say]\ncommand = "until [ -e go ]; do sleep 0.05; done; echo"\n')
+    with open_editor(workspace) as editor:
+        first = editor.call("rdev/run", {"task": "say", "arguments": ["one"]})["runId"]
+        ignored = editor.call("rdev/run", {"task": "say", "arguments": ["two"], "onBusy": "ignore"})
+        assert ignored == {"runId": first, "disposition": "ignored"}
+        (workspace / "go").touch()
+        assert editor.output_of(first)[0] == ["one"]
+        assert editor.output_of(editor.execute("rdev.rerun", first)["runId"])[0] == ["one"]
+        editor.seen("rdev/runStarted")
+
+
 def test_the_newest_run_is_the_one_that_was_asked_for(workspace: Path) -> None:
     (workspace / "rdev.toml").write_text(
         '[tasks.build]\ncommand = "echo built"\n[tasks.test]\ncommand = "echo tested"\ndepends_on = ["build"]\n'

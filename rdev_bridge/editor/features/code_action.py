@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rdev_bridge.core.consent import meaning
+from rdev_bridge.core.variables import FILE_NAMES, used
 from rdev_bridge.editor.client import path_from_uri
 from rdev_bridge.editor.wording import result, title_of
 from rdev_bridge.model import RunState
@@ -26,7 +28,6 @@ FIX_KIND = "quickfix"
 SOURCE_PREFIX = "rdev:"
 _SHOW = "rdev.showOutput"
 _AUTOMATIC = 2  # CodeActionTriggerKind: the editor asks by itself, as the cursor moves
-_FILE_VARIABLES = ("${file}", "${relativeFile}")
 
 
 class TextDocument(msgspec.Struct):
@@ -57,10 +58,7 @@ def actions(
     context, uri = params.context, params.text_document.uri
     found = _on_diagnostics(context.diagnostics, tasks, uri)
     if context.trigger_kind != _AUTOMATIC or context.only is not None:
-        found += [
-            _action(f"Run {task_id}", TASK_KIND, "rdev.run", [_naming(task_id, task, uri)])
-            for task_id, task in tasks.items()
-        ]
+        found += [_action(f"Run {task_id}", TASK_KIND, "rdev.run", [_naming(task_id, tasks, uri)]) for task_id in tasks]
         found += _on_runs(runs, tasks)
     wanted = [action for action in found if _is_wanted(action["kind"], context)]
     return wanted if literals else [action["command"] for action in wanted]
@@ -96,7 +94,7 @@ def _on_diagnostics(diagnostics: list[Any], tasks: Mapping[str, Task], uri: str)
         run_id = next((one["runId"] for one in data if isinstance(one.get("runId"), str)), None)
         again, output = f"Run {task_id} again", f"Show output of {task_id}"
         if run_id is None:
-            of_task = _naming(task_id, tasks[task_id], uri)
+            of_task = _naming(task_id, tasks, uri)
             both = (_action(again, FIX_KIND, "rdev.run", [of_task]), _action(output, FIX_KIND, _SHOW, [task_id]))
         else:
             of_run = [{"runId": run_id, "task": task_id}]
@@ -118,8 +116,12 @@ def _is_wanted(kind: str, context: CodeActionContext) -> bool:
     return context.only is None or any(f"{kind}.".startswith(f"{only}.") for only in context.only)
 
 
-def _naming(task_id: str, task: Task, uri: str) -> Any:
-    return {"task": task_id, "file": uri} if any(name in task.command for name in _FILE_VARIABLES) else task_id
+def _naming(task_id: str, tasks: Mapping[str, Task], uri: str) -> Any:
+    """What `rdev.run` is given: the document too, where the task or one that it depends on has a variable for it."""
+    of_folder = {task.name: task for task in tasks.values() if task.folder == tasks[task_id].folder}
+    needed = [of_folder[name] for name in meaning(tasks[task_id], of_folder)]
+    texts = [text for task in needed for text in (task.command, task.cwd or "", *task.env.values())]
+    return {"task": task_id, "file": uri} if any(not used(text).isdisjoint(FILE_NAMES) for text in texts) else task_id
 
 
 def _action(title: str, kind: str, command: str, arguments: list[Any]) -> dict[str, Any]:

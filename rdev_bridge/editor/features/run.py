@@ -63,12 +63,12 @@ def request_from(params: RunParams, index: TaskIndex, folders: Sequence[Path]) -
 def request_again(run: Run, request: RunRequest | None, index: TaskIndex) -> RunRequest:
     """A run once more: its task as it is now, or its command; with all else of `request` if it was our editor's wish.
 
-    Raises UsageError where the task is gone.
+    What was said to one sync conflict is no answer to the next. Raises UsageError where the task is gone.
     """
     task = None if run.task is None else index.find(run.task, run.folder)
     if request is not None:
         trigger = replace(request.trigger, kind=TriggerKind.REQUEST)
-        return replace(request, task=task, trigger=trigger, parent_run_id=None)
+        return replace(request, task=task, trigger=trigger, parent_run_id=None, sync_conflict=ConflictPolicy.FAIL)
     return RunRequest(folder=run.folder, task=task, command=run.command if task is None else None)
 
 
