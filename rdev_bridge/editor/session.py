@@ -66,6 +66,7 @@ class Session:
             stale=self._overtaken,
             untrusted=self.trust.ask_once,
             changed=lambda folder, paths: self.app.changed(folder, paths),
+            look=self.look,
         )
         self.diagnostics = DiagnosticsPublisher(peer)
         self.open_files: set[Path] = set()
@@ -78,7 +79,7 @@ class Session:
         self.app = app
         app.vouched_for = self.client.trusted
         self.face.mark_of = app.runner.mark_of
-        await self._watch_tasks()
+        await self._watching_may_fail(self.watching.set_tasks(self.app.tasks()))
 
     @property
     def observers(self) -> list[RunObserver]:
@@ -110,8 +111,13 @@ class Session:
         self.app.reload()
         self._show_settings_errors()
         self.board.retain({(task.folder, task.name) for task in self.app.tasks() if task.problem_matcher})
-        self.peer.spawn(self._watch_tasks())
+        self.watching.take_tasks(self.app.tasks())
+        self.peer.spawn(self._watching_may_fail(self.watching.apply()))
         self.tasks_changed()
+
+    def look(self) -> None:
+        """Read the settings again if they changed: nobody need have told of it yet."""
+        self._settings.check()
 
     def tasks_changed(self) -> None:
         """Tell the editor that what it knows of the tasks is old."""
@@ -185,9 +191,6 @@ class Session:
         self.file_changed(path)
         self.watching.saved(path)
 
-    async def _watch_tasks(self) -> None:
-        await self._watching_may_fail(self.watching.set_tasks(self.app.tasks()))
-
     async def _watching_may_fail(self, change: Awaitable[None]) -> None:
         """Where nobody asked for it by a task's name, word of it is enough."""
         try:
@@ -208,14 +211,14 @@ class Session:
     async def grant_trust(self, folder: Path) -> bool:
         """`rdev/trust`."""
         self.app.trust(folder)
-        await self._watching_may_fail(self.watching.trust_changed())
+        await self._watching_may_fail(self.watching.apply())
         self.tasks_changed()
         return self.is_trusted(folder)
 
     async def vouch(self) -> bool:
         """The editor's own trust was granted while the session runs."""
         self.app.vouched_for = True
-        await self._watching_may_fail(self.watching.trust_changed())
+        await self._watching_may_fail(self.watching.apply())
         self.tasks_changed()
         return True
 

@@ -157,6 +157,7 @@ class Surface:
         }
 
     def _index(self) -> TaskIndex:
+        self._session.look()
         return TaskIndex(self._session.app.tasks())
 
     def _run(self, params: RunParams) -> dict[str, Any]:

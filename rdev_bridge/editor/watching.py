@@ -10,6 +10,8 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from rdev_bridge.core.consent import meaning
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.globs import compile_globs
@@ -29,7 +31,8 @@ class Watching:
     """The watchers of one session, and a `RunObserver` for them.
 
     `stale` hears of runs that a change has overtaken, `untrusted` of folders where a task would have started by itself
-    and of the files that changed there, `changed` of every file of a folder that changed.
+    and of the files that changed there, `changed` of every file of a folder that changed. `look` is called before
+    anything starts: where the settings are no longer what they were, it calls `take_tasks`.
     """
 
     def __init__(
@@ -41,13 +44,14 @@ class Watching:
         stale: Callable[[str], None],
         untrusted: Callable[[Path, list[Path]], None],
         changed: Callable[[Path, list[Path]], None],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
-        self._submit, self._is_trusted = submit, is_trusted
+        self._submit, self._is_trusted, self._look = submit, is_trusted, look
         self._notice, self._stale, self._untrusted, self._tell_changed = notice, stale, untrusted, changed
         self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
         self._tasks: dict[tuple[Path, str], Task] = {}
         self._named: dict[tuple[Path, str], bool] = {}
-        self._trusted: dict[Path, bool] = {}  # as it was when its watches were last set
+        self._set_from: dict[Path, tuple[bool, object]] = {}  # trust and tasks, when its watches were last set
         self._applying = asyncio.Lock()  # a folder has one watcher, however many calls ask for it at once
 
     # ── what is on ──
@@ -59,6 +63,11 @@ class Watching:
 
     async def set_tasks(self, tasks: Iterable[Task]) -> None:
         """The tasks there are now. Raises RdevError or UsageError where a folder cannot be watched; the others are."""
+        self.take_tasks(tasks)
+        await self.apply()
+
+    def take_tasks(self, tasks: Iterable[Task]) -> None:
+        """The tasks there are now: nothing else starts from here on. `apply` watches the folders that they need."""
         now = {(task.folder, task.name): task for task in tasks}
         for key in [key for key in self._named if key not in now]:
             del self._named[key]
@@ -68,7 +77,6 @@ class Watching:
             if self._named.get(key) and not is_same and not self._is_trusted(task.folder):
                 del self._named[key]
         self._tasks = now
-        await self._apply_to_all()
 
     async def switch(self, task: Task, enabled: bool) -> bool:
         """Turn one task on or off, by its name. Starts nothing. Raises as `set_tasks` does, for its folder."""
@@ -79,19 +87,16 @@ class Watching:
             raise failure
         return enabled
 
-    async def trust_changed(self) -> None:
-        """A folder became trusted, or is so no more. Raises as `set_tasks` does."""
-        await self._apply_to_all()
+    async def apply(self) -> None:
+        """Watch what the tasks and the trust in their folders ask for now. Raises as `set_tasks` does."""
+        for failure in (await self._apply()).values():
+            raise failure
 
     async def close(self) -> None:
         """Watch nothing any more."""
         async with self._applying:
             for folder in list(self._watchers):
                 await self._stop(folder)
-
-    async def _apply_to_all(self) -> None:
-        for failure in (await self._apply()).values():
-            raise failure
 
     async def _apply(self) -> dict[Path, RdevError | UsageError]:
         """Watch what is to be watched now; what stands in the way, by folder."""
@@ -110,7 +115,7 @@ class Watching:
             return failures
 
     def _set_watches(self, folder: Path, watcher: WorkspaceWatcher) -> None:
-        self._trusted[folder] = self._is_trusted(folder)
+        self._set_from[folder] = self._is_trusted(folder), self._tasks
         watches = {
             task.name: Watch(RunRequest(folder=folder, task=task), task.watch, is_on)
             for (where, _), task in self._tasks.items()
@@ -122,11 +127,11 @@ class Watching:
         if folder not in self._watchers:
             watcher = WorkspaceWatcher(
                 folder,
-                submit=self._submit,
+                submit=lambda request: self._submit(replace(request, task=self._now(request))),
                 notice=self._notice,
                 stale=self._stale,
                 changed=lambda paths: self._changed(folder, paths),
-                may_start=lambda request: request.task is not None and self.is_on(request.task),
+                may_start=self._may_start,
             )
             stack = AsyncExitStack()
             await stack.enter_async_context(watcher)
@@ -137,10 +142,21 @@ class Watching:
         _, stack = self._watchers.pop(folder)
         await stack.aclose()
 
+    def _now(self, request: RunRequest) -> Task | None:
+        """The task that `request` was made for, as it is now."""
+        return self._tasks.get((request.folder, request.task.name)) if request.task else None
+
+    def _may_start(self, request: RunRequest) -> bool:
+        self._look()
+        task = self._now(request)
+        return task is not None and self.is_on(task)
+
     def _changed(self, folder: Path, paths: list[Path]) -> None:
         self._tell_changed(folder, paths)
+        self._look()
         is_trusted = self._is_trusted(folder)
-        if is_trusted is not self._trusted.get(folder) and folder in self._watchers:  # another process granted it
+        was_trusted, tasks = self._set_from.get(folder, (False, None))
+        if folder in self._watchers and (is_trusted is not was_trusted or tasks is not self._tasks):
             with suppress(UsageError):  # a pattern, which was told when the tasks were read
                 self._set_watches(folder, self._watchers[folder][0])
         if is_trusted:

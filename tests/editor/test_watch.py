@@ -108,6 +108,33 @@ def test_trust_from_a_terminal_reaches_an_editor_that_is_open(folder: Path) -> N
             assert (task["watching"], task["trusted"]) == (trusted, trusted)
 
 
+def test_a_task_runs_as_its_file_says_now_though_nobody_told_of_the_file(folder: Path) -> None:
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV, initializationOptions={"rdev": {"trusted": True}})
+        editor.call("rdev/tasks")
+        (folder / "rdev.toml").write_text('[tasks.check]\ncommand = "echo saved"\nwatch = ["src/**"]\n')
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert run_of(editor, "save") == ["saved"]
+        (folder / "rdev.toml").write_text('[tasks.verify]\ncommand = "echo named"\n')
+        editor.call("rdev/run", {"task": "verify"})
+        assert run_of(editor, "request") == ["named"]
+
+
+def test_a_file_that_changed_with_its_settings_starts_nothing_in_a_workspace_that_a_terminal_trusts(
+    folder: Path,
+) -> None:
+    """As a `git pull` brings them: neither what `rdev.toml` says now nor what it said before."""
+    argv = [sys.executable, "-P", "-m", "rdev_bridge", "trust", "--yes"]
+    subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+    with Editor(folder, ignored=QUIET) as editor:
+        editor.initialize(capabilities=RDEV)
+        assert editor.call("rdev/tasks")["tasks"][0]["watching"]
+        (folder / "rdev.toml").write_text('[tasks.check]\ncommand = "echo evil"\nwatch = ["src/**"]\n')
+        save(editor, folder / "src" / "a.txt", "two\n")
+        assert "rdev.trust" in editor.expect("window/showMessage")["message"]
+        assert editor.call("rdev/runs")["runs"] == []
+
+
 @pytest.mark.parametrize("answer", [TRUST, NOT_NOW])
 def test_the_editor_s_user_is_asked_once(folder: Path, answer: str) -> None:
     answers = {"window/showMessageRequest": {"title": answer}}
