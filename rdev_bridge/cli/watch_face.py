@@ -16,6 +16,7 @@ from rdev_bridge.core.progress import PATIENCE_S, in_words
 from rdev_bridge.core.shown import one_line
 from rdev_bridge.model import Outcome, TriggerKind
 from rdev_bridge.runs.observer import SyncObserver
+from rdev_bridge.sync.errors import without_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +164,8 @@ class WatchFace:
                 self._line.settle()
             if ran:  # one that another took the place of while it waited is not worth a word
                 if run.message and run.outcome is not Outcome.SUPERSEDED and self._form != "jsonl":
-                    self.say(run.message)
+                    by_key = self._line is not None and run.reason == "syncConflict"
+                    self.say(without_choice(run.message) if by_key else run.message)
                 self.state.last = run
                 if self._form == "plain":
                     self.say(f"{self._name} {result(run)}{'' if self._unfinished else '; waits for changes'}")

@@ -33,7 +33,7 @@ class EditorFace:
     """A `RunObserver`. What it awaits holds the stream back: the editor's pace is the run's pace.
 
     The mark of a run (`mark_of`) is advanced when the editor's pipe has taken the output before that place in its log,
-    `ended(run)` when the editor was told of an end.
+    `ended(run)` says whether somebody else tells a person of an end that the editor has heard of.
     """
 
     def __init__(self, peer: Peer, writer: Writer, client: Client, runs_changed: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class EditorFace:
         self._logs: dict[str, LogView] = {}
         self._started: set[str] = set()
         self._own: dict[str, None] = {}
-        self.ended: Callable[[Run], None] = lambda run: None
+        self.ended: Callable[[Run], bool] = lambda _: False
 
     def own_runs(self) -> list[str]:
         """The runs that this editor asked for and that have not ended, those that wait for their turn included."""
@@ -115,8 +115,9 @@ class EditorFace:
         else:
             view = self._logs.pop(run.run_id)
             await self._writer.send_output(view.finished(run))
+        is_told = self.ended(run)
+        if not self._client.rdev and not is_told:
             self._tell_end(run)
-        self.ended(run)
         self._runs_changed()
 
     async def connection_changed(self, connection: Connection) -> None:

@@ -13,6 +13,9 @@ class SyncError(RdevError):
         super().__init__(message, reason=reason)
 
 
+_CHOICE = "; --sync-conflict=ours overwrites them with yours, --sync-conflict=theirs leaves them as they are there"
+
+
 class SyncConflictError(SyncError):
     """Files that this push would overwrite or delete changed on the server. Nothing was written."""
 
@@ -20,7 +23,11 @@ class SyncConflictError(SyncError):
         self.paths = paths
         count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
         super().__init__(
-            f"{count} changed on the server since the last push: {named(paths)}; nothing was pushed. "
-            "--sync-conflict=ours overwrites them with yours, --sync-conflict=theirs leaves them as they are there",
+            f"{count} changed on the server since the last push: {named(paths)}; nothing was pushed{_CHOICE}",
             reason="syncConflict",
         )
+
+
+def without_choice(message: str) -> str:
+    """What a `SyncConflictError` tells, for where the choice is offered by keys or buttons and not by options."""
+    return message.removesuffix(_CHOICE)

@@ -15,6 +15,7 @@ import pexpect
 import pytest
 
 from rdev_bridge import trust
+from tests.support.other_folder import other_folder
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -272,6 +273,27 @@ def test_a_task_that_formats_its_own_source_does_not_loop(
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert starts == ["", ": a.txt changed", ": b.txt changed"]
+
+
+def test_a_conflict_is_settled_by_a_key(
+    work: Path, tmp_path: Path, terminal: Callable[..., pexpect.spawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "there"
+    (work / "rdev.toml").write_text(
+        f'remote_root = "{there}"\n[tasks.show]\ncommand = "cat a.txt"\nsync = "push"\nwatch = ["*.txt"]\n'
+    )
+    with other_folder(there) as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        (there / "a.txt").write_text("theirs\n")
+        child = terminal("show")
+        child.expect("1 file changed on the server since the last push: a.txt; nothing was pushed\r\n")
+        child.expect_exact("files changed on the server too; o overwrite theirs  t leave theirs")
+        child.send("o")
+        child.expect_exact("one\r\n")
+        child.expect_exact("show passed")
+        child.send("q")
+        assert code_of(child) == 0
 
 
 def test_what_is_said_of_the_connection_looks_like_the_rest(

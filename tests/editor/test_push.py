@@ -108,6 +108,28 @@ def test_an_answer_is_for_that_conflict_alone(folder: Path, server: OtherFolder)
         assert (server.root / "src" / "a.txt").read_text() == "theirs, later\n"
 
 
+@pytest.mark.parametrize("can_answer", [True, False])
+def test_a_conflict_is_told_once_by_a_question_or_by_a_message(
+    folder: Path, server: OtherFolder, can_answer: bool
+) -> None:
+    answer = {"title": NEITHER} if can_answer else RuntimeError("no")
+    answers = {"window/showMessageRequest": answer}
+    ignored = ("window/logMessage", "$/progress")
+    with Editor(folder, ignored=ignored, environ=server.environ, answers=answers) as editor:
+        editor.initialize(capabilities={"window": {"showMessage": {}, "workDoneProgress": True}})
+        (server.root / "src").mkdir()
+        (server.root / "src" / "a.txt").write_text("theirs\n")
+        editor.execute("rdev.run", "check")
+        if not can_answer:
+            assert "--sync-conflict=ours" in editor.expect("window/showMessage")["message"]
+        asked = "window/showMessageRequest"
+        eventually(lambda: any(one["method"] == asked for one in editor.asked), what="the question")
+        [question] = [one for one in editor.asked if one["method"] == asked]
+        assert question["params"]["message"].endswith("src/a.txt; nothing was pushed")
+        editor.execute("rdev.tasks")
+        assert not editor.seen("window/showMessage")
+
+
 def test_a_client_without_questions_chooses_in_its_request(folder: Path, server: OtherFolder) -> None:
     with Editor(folder, ignored=QUIET, environ=server.environ) as editor:
         editor.initialize(capabilities=RDEV)
