@@ -211,8 +211,8 @@ class Session:
     async def grant_trust(self, folder: Path) -> bool:
         """`rdev/trust`."""
         self.app.trust(folder)
+        self.look()  # the editor is told as when a terminal grants it, and once
         await self._watching_may_fail(self.watching.apply())
-        self.tasks_changed()
         return self.is_trusted(folder)
 
     async def vouch(self) -> bool:

@@ -160,13 +160,14 @@ def test_a_changed_file_is_shown_and_asked_about_again(folder: Path) -> None:
         editor.call("rdev/tasks")
         save(editor, folder / "src" / "a.txt", "two\n")
         editor.expect("rdev/tasksChanged")
+        assert run_of(editor, "save") == ["two"]
         changed = '[tasks.check]\ncommand = "echo evil \\u001b]0;x\\u0007 \u202e"\nwatch = ["src/**"]\n'
         editor.answers["window/showMessageRequest"] = {"title": NOT_NOW}
         save(editor, folder / "rdev.toml", changed)
         editor.expect("rdev/tasksChanged")
         save(editor, folder / "src" / "a.txt", "three\n")
         eventually(lambda: len(editor.asked) == 2, what="the second question")
-        assert editor.call("rdev/runs")["runs"] == []
+        assert [run["command"] for run in editor.call("rdev/runs")["runs"]] == ["cat src/a.txt"]
         first, second = (request["params"]["message"] for request in editor.asked)
         assert first.startswith(
             f"May tasks of {folder} start by themselves when files change?\n· check: cat src/a.txt.\n"
