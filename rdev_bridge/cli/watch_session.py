@@ -61,7 +61,7 @@ class WatchSession:
         can_claim = notice.kind is NoticeKind.LOOP and self._keys.heard
         if can_claim:
             self._may_claim = self._face.state.asks_whose = True
-        self._face.say(notice.message + ("; if you changed it, press m" if can_claim else ""))
+        self._face.say(notice.in_full + ("; if you changed it, press m" if can_claim else ""))
 
     def stale(self, run_id: str) -> None:
         """Files changed after this run began."""

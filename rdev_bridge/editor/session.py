@@ -230,6 +230,8 @@ class Session:
 
     def _notice(self, notice: WatchNotice) -> None:
         self._warn(notice.message)
+        if notice.advice:  # a message is one short line, since some editors stop for more than one
+            self.peer.notify("window/logMessage", {"type": _WARNING, "message": one_line(notice.in_full)})
 
     def _warn(self, text: str) -> None:
         self.peer.notify("window/showMessage", {"type": _WARNING, "message": one_line(text)})

@@ -25,12 +25,18 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchNotice:
-    """A sentence for the user."""
+    """A sentence for the user; `advice`, which goes on with it, where there is room for more."""
 
     kind: NoticeKind
     message: str
     watch: str | None = None
     files: tuple[Path, ...] = ()
+    advice: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """The sentence with its advice."""
+        return f"{self.message}; {self.advice}" if self.advice else self.message
 
 
 class LoopNotices:
@@ -54,16 +60,12 @@ class LoopNotices:
         self._told.update((watch, file) for file in files)
         called = watch if len(watch) <= _NAME_CHARS else f"{watch[: _NAME_CHARS - 1]}…"
         if len(files) == 1:
-            said = f"{shown(files[0])} looks like output of {called} and starts no run; if it is, list it in .gitignore"
+            said = f"{shown(files[0])} looks like {called}'s output: it starts no run"
+            advice = "if it is, list it in .gitignore"
         else:
-            named = f"{shown(files[0])} and {len(files) - 1} more"
-            said = f"{named} look like output of {called} and start no run; if they are, list them in .gitignore"
-        return WatchNotice(
-            NoticeKind.LOOP,
-            said,
-            watch,
-            tuple(files),
-        )
+            said = f"{shown(files[0])} and {len(files) - 1} more look like {called}'s output: they start no run"
+            advice = "if they are, list them in .gitignore"
+        return WatchNotice(NoticeKind.LOOP, said, watch, tuple(files), advice)
 
 
 def gone_notice(folder: Path) -> WatchNotice:

@@ -318,7 +318,7 @@ def test_a_server_beside_an_editor_that_leaves_no_traces(work: Path, terminal: C
         child.expect_exact("running t, 1.")
         (work / "a.txt").write_text({"one": "two\n", "two": "three\n", "three": "four\n"}[text])
         if text == "two":
-            child.expect_exact("looks like output of")
+            child.expect_exact("output: it starts no run")
             child.expect_exact("m mine")
             child.send("m")
     child.expect_exact("four\r\n")

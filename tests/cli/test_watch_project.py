@@ -220,7 +220,7 @@ def test_a_task_that_formats_its_own_sources_runs_once_more_and_says_why(bridge:
         assert seen.count("a.txt") <= 1, "it goes round"
     assert (bridge.folder / "src" / "a.txt").read_text() == "a = 1\n"
     watching.close()
-    assert any("output of" in line and "src/" in line for line in watching.said)
+    assert any("s output: " in line and "src/" in line for line in watching.said)
 
 
 def test_what_a_task_depends_on_runs_first_and_names_whom_it_serves(bridge: Bridge, watch: Any) -> None:

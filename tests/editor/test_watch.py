@@ -218,4 +218,5 @@ def test_a_loop_on_a_file_whose_name_is_no_utf8_is_said(folder: Path) -> None:
         assert run_of(editor, "save") == [f"{folder}/src/a.txt"]
         assert run_of(editor, "change") == [f"{folder}/src/\ufffd.odd"]
         said = editor.expect("window/showMessage")["message"]
-        assert "looks like output of" in said
+        assert said.endswith("looks like check's output: it starts no run")
+        assert editor.expect("window/logMessage")["message"] == f"{said}; if it is, list it in .gitignore"
