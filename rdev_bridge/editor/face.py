@@ -138,13 +138,9 @@ class EditorFace:
         else:
             return
         text = headline(run)
-        if not self._can_open_output():  # else the line stays short: some editors stop for more than one
+        if not (self._client.code_actions or self._client.lens_refresh):  # either leads to the output
             text += f". Output: {run.log_path}"
         self._peer.notify("window/showMessage", {"type": kind, "message": text})
-
-    def _can_open_output(self) -> bool:
-        """Whether a code action or a lens opens it."""
-        return self._client.show_document and (self._client.code_actions or self._client.lens_refresh)
 
     def _log(self, text: str) -> None:
         self._peer.notify("window/logMessage", {"type": _LOG, "message": text})

@@ -110,10 +110,10 @@ ACTIONS = {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"value
 
 @pytest.mark.parametrize(
     ("text_document", "opens", "is_short"),
-    [(ACTIONS, True, True), ({"codeAction": {}}, True, True), ({}, True, False), (ACTIONS, False, False)],
+    [(ACTIONS, True, True), ({"codeAction": {}}, True, True), ({}, True, False), (ACTIONS, False, True)],
     ids=["literals", "commands", "no actions", "no documents"],
 )
-def test_where_an_action_opens_the_output_its_path_is_not_told(
+def test_where_an_action_leads_to_the_output_its_path_is_not_told(
     workspace: Path, text_document: dict[str, Any], opens: bool, is_short: bool
 ) -> None:
     answers = {"window/showDocument": {"success": True}}
@@ -129,10 +129,12 @@ def test_where_an_action_opens_the_output_its_path_is_not_told(
         )
         (action,) = (one for one in found if one["title"] == "Show output of fail (failed with exit code 3)")
         command = action["command"] if "kind" in action else action
-        if is_short:
-            editor.execute(command["command"], *command["arguments"])
+        editor.execute(command["command"], *command["arguments"])
+        if opens:
             editor.execute("rdev.tasks")
             assert editor.asked[-1]["params"]["uri"].endswith("/output.log")
+        else:
+            assert editor.expect("window/showMessage")["message"].endswith("/output.log")
 
 
 def test_lenses_are_refreshed_as_runs_come_and_go(workspace: Path) -> None:

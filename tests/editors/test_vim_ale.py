@@ -89,8 +89,9 @@ def test_a_task_from_the_code_actions_its_end_and_its_problem(folder: Path, vim:
     menu = vim.wait_for(r"\) Run slow[\s\S]*Type number")
     (number,) = [line.split(")")[0].strip() for line in menu.splitlines() if line.endswith(") Run check")]
     vim.type(number, "Enter")
-    vim.wait_for("check failed with exit code 1")
-    vim.type("Enter")
+    shown = vim.wait_for("check failed with exit code 1")
+    assert "output.log" not in shown
+    assert "Press ENTER" not in shown
     assert problems(vim, folder) == [[2, "it is bad"]]
     vim.type(":2", "Enter")
     vim.wait_for("it is bad")  # ALE tells the problem of the cursor's line
@@ -135,6 +136,7 @@ def test_what_is_wrong_is_said(folder: Path, vim: Terminal) -> None:
         ":Rdev rum": "there is no :Rdev rum; there are cancel, log, run, watch",
         ":Rdev run": "run what. :Rdev run {task}, or :ALECodeAction",
         ":Rdev run chekc": "check",
+        ":set filetype= | Rdev run check": "put `filetype plugin on` into your vimrc",
     }.items():
         vim.type(typed, "Enter")
         vim.wait_for(said)

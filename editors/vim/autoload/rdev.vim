@@ -44,6 +44,9 @@ function! rdev#execute(word, ...) abort
   if empty(rdev#root(bufnr('')))
     return s:say('no rdev.toml at or above this file: `rdev-bridge init` writes one')
   endif
+  if empty(&filetype)
+    return s:say('no filetype, and so no ALE; put `filetype plugin on` into your vimrc')
+  endif
   if a:word is# 'run' && a:0 == 0
     return s:say('run what? :Rdev run {task}, or :ALECodeAction to choose one')
   endif
