@@ -35,7 +35,7 @@ vim.diagnostic.config({{ virtual_lines = true }})
 require('rdev').setup({{ height = 26 }})
 """
 VIMRC = f"""\
-set nocompatible noswapfile number laststatus=2 background=dark previewheight=2 ruler
+set nocompatible noswapfile number laststatus=2 background=dark ruler
 let &fillchars = 'eob: '
 filetype plugin on
 syntax on
