@@ -1,12 +1,24 @@
 // What a person does in VS Code, with the keyboard and the mouse, and what they wait to see.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { until } from './code_server.mjs';
 
 export function person(page, pictures) {
   mkdirSync(pictures, { recursive: true });
   const row = (text) => page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
   /** The box on top, once it is the one that was asked for. */
   const box = (placeholder) => page.locator(`.quick-input-widget input[placeholder^="${placeholder}"]`);
+  /** Opens a list, types, and chooses. A page that takes the focus as it comes up closes the list: then once more. */
+  const pick = async (key, placeholder, typed, wanted) => {
+    await until(`${wanted} in the list`, async () => {
+      if (!(await box(placeholder).isVisible())) {
+        await page.keyboard.press(key);
+        await box(placeholder).fill(typed);
+      }
+      return row(wanted).isVisible();
+    }, 45_000);
+    await row(wanted).click();
+  };
   const me = {
     status: page.locator('[id="rdev-bridge.rdev-bridge.rdev.status"]'),
     terminal: page.locator('.xterm-rows:visible'),
@@ -25,18 +37,14 @@ export function person(page, pictures) {
       await row(text).click();
     },
     async command(title) {
-      await page.keyboard.press('F1');
-      await box('Type the name of a command').fill(`>${title}`);
-      await me.choose(title);
+      await pick('F1', 'Type the name of a command', `>${title}`, title);
     },
     async dismisses() {
       await page.keyboard.press('Escape');
       await page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     },
     async opens(file, line = 1) {
-      await page.keyboard.press('Control+P');
-      await box('Search files').fill(`${file}:${line}`);
-      await me.choose(path.basename(file));
+      await pick('Control+P', 'Search files', `${file}:${line}`, path.basename(file));
       await page.locator('.tab.active', { hasText: path.basename(file) }).waitFor();
     },
     /** Chooses an output channel, where it is there by now: the list is of the channels there were as it opened. */
