@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
 async def _attach(args: argparse.Namespace) -> int:
     from rdev_bridge.app import App
     from rdev_bridge.cli.foreground import Foreground
+    from rdev_bridge.cli.terminal import hint
+    from rdev_bridge.model import RunState
     from rdev_bridge.runs.store import find_run
 
     root = options.root_of(args)
@@ -48,5 +50,7 @@ async def _attach(args: argparse.Namespace) -> int:
     face.repeats = seq is not None
     app.observers.append(face)
     async with app:
-        await app.runner.attach(folder.run_id, seq, finishes_text=args.output == "jsonl")
+        attached = await app.runner.attach(folder.run_id, seq, finishes_text=args.output == "jsonl")
+        if seq is None and attached.run.state is RunState.FINISHED and attached.seq == attached.run.lines > 0:
+            hint(f"its output was shown before; `rdev-bridge attach --all {args.run}` shows it again")
         return await foreground.until_over(app.runner, folder.run_id)

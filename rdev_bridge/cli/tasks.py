@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     elif workspace.tasks:
         print_columns([_row(task) for task in workspace.tasks.values()], head=("TASK", "GROUP", "WHAT"))
     else:
-        print(f"{visible(str(workspace.folder))} has no tasks; `rdev-bridge init` writes some", file=sys.stderr)
+        has_file = workspace.config_file is not None
+        then = "its rdev.toml is the place for them" if has_file else "`rdev-bridge init` writes some"
+        print(f"{visible(str(workspace.folder))} has no tasks; {then}", file=sys.stderr)
     return 0
 
 

@@ -27,6 +27,12 @@ def say(text: str) -> None:
         sys.stderr = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115 - held for the rest of our life
 
 
+def hint(text: str) -> None:
+    """`say` to a person; a script that reads stderr is not told what only helps along."""
+    if sys.stderr.isatty():
+        say(text)
+
+
 class TerminalFace:
     """A `RunObserver`. Long lines are passed on as they come, and no line end is printed that was not there.
 

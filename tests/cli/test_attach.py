@@ -7,12 +7,14 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 
 from rdev_bridge.runs.store import RunStore
-from tests.cli.bridge import PATIENCE_S, Bridge
+from tests.cli.bridge import PATIENCE_S, ROOT, Bridge
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def test_a_detached_run_goes_on_and_is_attached_to(bridge: Bridge) -> None:
         assert process.communicate(timeout=PATIENCE_S)[0] == b"last\n"
     assert process.returncode == 7
     again = bridge.call("attach", "latest")
-    assert (again.stdout, again.returncode) == (b"", 7)
+    assert (again.stdout, again.stderr, again.returncode) == (b"", b"", 7)
     assert bridge.call("attach", "--all", "latest").stdout == b"first\nlast\n"
     assert bridge.call("attach", "--seq", "1", "latest").stdout == b"last\n"
     events = [
@@ -54,6 +56,21 @@ def test_a_detached_run_goes_on_and_is_attached_to(bridge: Bridge) -> None:
     ]
     assert [event.get("line") for event in events] == [None, "first", "last", None]
     assert events[0]["trigger"] == {"kind": "attach"}
+
+
+def test_a_person_learns_why_nothing_comes(bridge: Bridge) -> None:
+    bridge.call("run", "--", "echo once")
+    person = pexpect.spawn(
+        sys.executable,
+        ["-P", "-m", "rdev_bridge", "attach", "latest"],
+        cwd=str(bridge.folder),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=PATIENCE_S,
+    )
+    person.expect_exact("its output was shown before; `rdev-bridge attach --all latest` shows it again")
+    person.expect(pexpect.EOF)
+    person.close()
+    assert person.exitstatus == 0
 
 
 def test_what_fails_at_once_is_not_detached(bridge: Bridge) -> None:

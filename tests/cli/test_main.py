@@ -75,6 +75,8 @@ def test_no_tasks_is_told_kindly(bridge: Bridge) -> None:
     done = bridge.call("tasks")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"rdev-bridge init" in done.stderr
+    (bridge.folder / "rdev.toml").write_text("")
+    assert b"its rdev.toml is the place for them" in bridge.call("tasks").stderr
 
 
 def test_a_wrong_file_is_one_line_with_its_place(bridge: Bridge) -> None:
