@@ -100,6 +100,8 @@ class Foreground:
             say("replaced by a newer run of its task")
         elif run.outcome is Outcome.CANCELLED:
             say("cancelled")
+        elif run.message:  # what a push could not bring over, or left as it is on the server
+            say(run.message)
         return exit_code_of(run)
 
 

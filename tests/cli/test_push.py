@@ -74,6 +74,15 @@ def run(bridge: Bridge, server: OtherFolder, *words: str) -> subprocess.Complete
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
+def test_what_a_push_leaves_behind_is_said_in_one_line(bridge: Bridge, tmp_path: Path) -> None:
+    (bridge.folder / "out").symlink_to("/etc/hostname")
+    with other_folder(tmp_path / "there") as server:
+        project(bridge.folder, server.root, "ls")
+        done = run(bridge, server)
+    assert done.stdout == b"rdev.toml\n"
+    assert done.stderr == b"rdev-bridge: not brought over: out: an absolute link\n"
+
+
 def versioned(folder: Path, version: int) -> str:
     for number in range(FILES):
         path = folder / "src" / f"d{number % 4}" / f"f{number}"
