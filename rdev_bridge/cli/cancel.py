@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rdev_bridge.cli import options
+from rdev_bridge.cli.main import EXIT_FAILED, EXIT_USAGE
 from rdev_bridge.errors import RdevError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 once all of them are known dead, 125 where that could not be learnt."""
+    """0 once all of them are known dead, 125 where that could not be learnt, 2 where settings stand in the way."""
     if bool(args.runs) == args.all:
         raise UsageError("say which run: rdev-bridge cancel RUN, or rdev-bridge cancel --all")
     return asyncio.run(_cancel(args))
@@ -50,11 +51,11 @@ async def _end(runner: Runner, run_id: str) -> int:
 
     try:
         run = await end_elsewhere(runner, run_id)
-    except RdevError as error:
+    except (RdevError, UsageError) as error:
         say(str(error))
-        return 125
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     if run.outcome in (Outcome.LOST, Outcome.ERROR):
         say(f"{run_id} {run.outcome.value}: {run.message or 'its end could not be learnt'}")
-        return 125
+        return EXIT_FAILED
     print(f"{run_id} {run.outcome.value if run.outcome else 'cancelled'}")
     return 0

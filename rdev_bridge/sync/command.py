@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import tempfile
-from typing import TYPE_CHECKING
+import threading
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
 
 from rdev_bridge.core.shown import visible
 from rdev_bridge.keys import without_keys
@@ -34,20 +37,10 @@ async def run_command(sync: SyncCommand, folder: Path) -> None:
     """
     timeout_s = DEFAULT_TIMEOUT_S if sync.timeout_s is None else sync.timeout_s
     with tempfile.TemporaryFile() as output:
-        process = await asyncio.create_subprocess_exec(
-            "/bin/sh",
-            "-c",
-            sync.command,
-            cwd=folder,
-            env=without_keys(os.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        group, ended = _start(sync.command, folder, output)
         try:
             async with asyncio.timeout(timeout_s):
-                code = await process.wait()
+                code = await asyncio.shield(ended)
         except TimeoutError:
             raise SyncError(
                 f"the sync command `{visible(sync.command)}` did not end within {timeout_s:g} s and was stopped; "
@@ -55,26 +48,57 @@ async def run_command(sync: SyncCommand, folder: Path) -> None:
                 reason="syncTimedOut",
             ) from None
         finally:
-            await _end_group(process)
+            await _end_group(group, ended)
         if code != 0:
-            ended = f"exited with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
+            how = f"exited with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
             last = _last_line(output.fileno())
             said = f": {last}" if last else ""
-            raise SyncError(f"the sync command `{visible(sync.command)}` {ended}{said}; the task did not run")
+            raise SyncError(f"the sync command `{visible(sync.command)}` {how}{said}; the task did not run")
 
 
-async def _end_group(process: asyncio.subprocess.Process) -> None:
+def _start(command: str, folder: Path, output: IO[bytes]) -> tuple[int, asyncio.Future[int]]:
+    """The process's number, and its exit status once it has ended.
+
+    No asyncio subprocess: cancelled while it starts, one is ended without its group, and on Python 3.11 it may never be
+    waited for to the end.
+    """
+    try:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=folder,
+            env=without_keys(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except OSError as error:
+        what = f"the sync command `{visible(command)}` cannot be started in {visible(str(folder))}"
+        raise SyncError(f"{what}: {error.strerror}") from None
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def wait() -> None:
+        code = process.wait()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(ended.set_result, code)
+
+    threading.Thread(target=wait, name="sync-command-reaper", daemon=True).start()
+    return process.pid, ended
+
+
+async def _end_group(group: int, ended: asyncio.Future[int]) -> None:
     """TERM, a grace time, KILL: for the shell and for whatever it left behind."""
-    if not _signal(process.pid, signal.SIGTERM):
+    if not _signal(group, signal.SIGTERM):
         return
     try:
         for _ in range(int(GRACE_S / _POLL_S)):
-            if not _signal(process.pid, 0):
+            if not _signal(group, 0):
                 break
             await asyncio.sleep(_POLL_S)
     finally:
-        _signal(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        _signal(group, signal.SIGKILL)
+        await asyncio.shield(ended)
 
 
 def _signal(group: int, number: int) -> bool:

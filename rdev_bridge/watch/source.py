@@ -82,7 +82,11 @@ class ChangeSource:
     async def start(self) -> None:
         """Return once changes are being noticed. Raises OSError where the folder cannot be watched at all."""
         self._thread.start()
-        await self._ready
+        try:
+            await asyncio.shield(self._ready)
+        except asyncio.CancelledError:
+            self._stop.set()
+            raise
 
     async def stop(self) -> None:
         """Return once the thread has ended."""

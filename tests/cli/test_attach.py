@@ -228,6 +228,22 @@ def test_cancel_ends_runs_of_any_bridge(bridge: Bridge) -> None:
     assert bridge.call("cancel", left).stdout.decode() == f"{left} cancelled\n"
 
 
+def test_a_run_that_cannot_be_cancelled_is_told_and_the_others_are(bridge: Bridge) -> None:
+    gate = bridge.folder / "gate"
+    stubborn = f"trap '' TERM; until [ -e '{gate}' ]; do sleep 0.05; done"
+    runs = [detached(bridge, stubborn) for _ in range(2)]
+    folder = RunStore(bridge.folder).get(runs[0])
+    assert folder is not None
+    stored = folder.load()
+    assert stored is not None
+    stored.target.url = "http://somewhere.example.com"
+    folder.save(stored)
+    done = bridge.call("cancel", "--all")
+    assert (done.returncode, done.stdout) == (2, f"{runs[1]} cancelled\n".encode())
+    assert b"plain http to another machine" in done.stderr
+    gate.touch()
+
+
 def test_cancel_says_where_it_could_not_learn_whether_a_run_is_dead(bridge: Bridge) -> None:
     gate = bridge.folder / "gate"
     run_id = detached(bridge, f"until [ -e '{gate}' ]; do sleep 0.05; done")

@@ -50,6 +50,11 @@ async def test_a_failure_says_what_the_command_said_last(tmp_path: Path) -> None
         await barrier(tmp_path, SyncCommand("echo trying; printf 'no \\033[31mroute to host\\n' >&2; exit 3"))
 
 
+async def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SyncError, match=r"`true` cannot be started in .*/gone: No such file or directory"):
+        await barrier(tmp_path / "gone", SyncCommand("true"))
+
+
 async def test_without_consent_nothing_of_the_workspace_runs(tmp_path: Path) -> None:
     with pytest.raises(SyncError, match="trust") as caught:
         await barrier(tmp_path, SyncCommand("touch ran"), consent=False)
@@ -75,6 +80,16 @@ async def test_cancelling_ends_the_whole_group(tmp_path: Path) -> None:
         await syncing
     pid = int((tmp_path / "child").read_text())
     eventually(lambda: not alive(pid))
+
+
+async def test_cancelling_while_it_starts_ends_the_whole_group(tmp_path: Path) -> None:
+    task = asyncio.create_task(barrier(tmp_path, SyncCommand("sleep 600 & echo $! >pid; wait")))
+    await asyncio.sleep(0)  # it begins, and comes as far as it can
+    eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    eventually(lambda: not alive(int((tmp_path / "pid").read_text())), 10)
 
 
 async def test_a_child_left_behind_holds_nobody_up_and_is_ended(tmp_path: Path) -> None:

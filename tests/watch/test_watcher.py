@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -462,6 +463,20 @@ async def test_a_folder_that_does_not_exist_cannot_be_watched(tmp_path: Path, de
     watcher = WorkspaceWatcher(tmp_path / "nowhere", submit=desk.submit, notice=desk.notices.append)
     with pytest.raises(OSError, match="nowhere"):
         await watcher.__aenter__()
+
+
+async def test_a_watch_that_is_cancelled_while_it_begins_leaves_nothing_behind(tmp_path: Path) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    watcher = WorkspaceWatcher(tmp_path, submit=lambda _: pytest.fail("nothing starts"), notice=lambda _: None)
+    beginning = asyncio.create_task(watcher.__aenter__())
+    await asyncio.sleep(0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    await eventually_async(lambda: "file changes" not in {thread.name for thread in threading.enumerate()}, 20)
+    await asyncio.sleep(0)
+    assert not faults
 
 
 @pytest.mark.parametrize("polling", [False, True])
