@@ -75,7 +75,7 @@ def test_no_tasks_is_told_kindly(bridge: Bridge) -> None:
     done = bridge.call("tasks")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"rdev-bridge init" in done.stderr
-    (bridge.folder / "rdev.toml").write_text("")
+    (bridge.folder / "rdev.toml").write_text("# none yet\n")
     assert b"its rdev.toml is the place for them" in bridge.call("tasks").stderr
 
 
