@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rdev_bridge.core.paths import PathMap
     from rdev_bridge.model import Connection, Run, Stream, Trigger
     from rdev_bridge.problems.matchers import Matcher
-    from rdev_bridge.problems.problem import Event
+    from rdev_bridge.problems.problem import Event, FileLocation
     from rdev_bridge.runs.observer import OutputBatch
 
 _log = logging.getLogger(__name__)
@@ -73,6 +73,11 @@ class _Reading:
         if stream not in self.streams:
             self.streams[stream] = (Cleaner(), self.matcher.fresh())
         return self.streams[stream]
+
+    @property
+    def of_cycles(self) -> FileLocation:
+        """How the file that a cycle is about is found."""
+        return self.matcher.definitions[0].location
 
     def counts(self) -> DiagnosticCounts:
         return DiagnosticCounts(self.errors, self.warnings, self.unmapped)
@@ -198,7 +203,7 @@ class ProblemBoard:
     async def _take(self, reading: _Reading, events: Sequence[Event]) -> None:
         for start in range(0, len(events), _SLICE_PROBLEMS):
             part = events[start : start + _SLICE_PROBLEMS]
-            await self._locate(reading, [event for event in part if isinstance(event, Problem)])
+            await self._locate(reading, part)
             if reading.dropped:
                 return
             for event in part:
@@ -209,9 +214,14 @@ class ProblemBoard:
             await asyncio.sleep(0)
 
     @staticmethod
-    async def _locate(reading: _Reading, problems: Sequence[Problem]) -> None:
+    async def _locate(reading: _Reading, events: Sequence[Event]) -> None:
         """Look at the disk in a thread, and only for names that are new."""
-        wanted = {(p.path, p.location) for p in problems} | {(r.path, p.location) for p in problems for r in p.related}
+        wanted: set[tuple[str, FileLocation]] = set()
+        for event in events:
+            if isinstance(event, Problem):
+                wanted.update((path, event.location) for path in (event.path, *(one.path for one in event.related)))
+            elif isinstance(event, CycleBegan) and event.path is not None:
+                wanted.add((event.path, reading.of_cycles))
         strange = [one for one in wanted if not reading.locator.known(*one)]
         if strange:
             await asyncio.to_thread(lambda: [reading.locator.locate(*one) for one in strange])
@@ -238,7 +248,7 @@ class ProblemBoard:
             self._generation += 1
             only = None
             if event.path is not None:
-                only = reading.locator.locate(event.path, reading.matcher.definitions[0].location)
+                only = reading.locator.locate(event.path, reading.of_cycles)
             slot.begin_cycle(reading.generation, self._generation, only)
         else:
             self._changed(reading, slot.end_cycle(reading.generation))

@@ -89,8 +89,6 @@ class Lease(msgspec.Struct):
         argv += ["--lease", str(runtime / "lease"), "--start-lock", str(runtime / "start-lock")]
         argv += ["--address-file", str(address_file)]
         process = await asyncio.to_thread(_spawn, argv, log_path, environ)
-        # Somebody has to take the server's exit status, however long this bridge lives.
-        threading.Thread(target=process.wait, name="embedded-server-reaper", daemon=True).start()
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
             address = _read(address_file)
@@ -145,9 +143,12 @@ def _spawn(argv: list[str], log_path: Path, environ: Mapping[str, str]) -> subpr
     if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
         log_path.unlink()
     with os.fdopen(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=keep, start_new_session=True
         )
+    # Somebody has to take its exit status, however long this bridge lives, and whether or not anybody waits for it.
+    threading.Thread(target=process.wait, name="embedded-server-reaper", daemon=True).start()
+    return process
 
 
 def _last_words(log_path: Path) -> str:

@@ -158,7 +158,8 @@ class Runner:
             stored = folder.load() if folder else None
             if folder and stored:
                 stored.stale = True
-                folder.save(stored)
+                if stored.state is RunState.FINISHED:  # else the record is being kept by another bridge
+                    folder.save(stored)
                 return stored.to_run(folder.log_path)
         return None
 

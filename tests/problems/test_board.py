@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,12 +16,14 @@ from msgspec.structs import replace
 from rdev_bridge.core.paths import PathMap
 from rdev_bridge.model import Chunk, DiagnosticCounts, Outcome, Run, RunState, Stream, Trigger, TriggerKind
 from rdev_bridge.problems.board import MatchedRun, ProblemBoard
+from rdev_bridge.problems.locate import Locator
 from rdev_bridge.runs.observer import OutputBatch
 from tests.support.wait import eventually_async
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
+    from rdev_bridge.problems.problem import FileLocation
     from rdev_bridge.problems.standing import PlacedProblem
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -292,6 +295,24 @@ async def test_a_tool_that_watches_clears_and_replaces_while_it_goes_on(desk: De
     await talk.says("changed", "b.c:1: half a cycle")
     await talk.ends(Outcome.CANCELLED)
     assert desk.said("b.c") == ["half a cycle"]
+
+
+async def test_the_disk_is_looked_at_in_no_loop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for the file that a cycle is about: a search may look at thousands."""
+    begins = {"regexp": "^changed (.*)$", "file": 1}
+    desk.spec = ({**BACKGROUND, "background": {"beginsPattern": begins, "endsPattern": "^watching"}},)
+    threads: list[threading.Thread] = []
+    existing = Locator._existing
+
+    def noting(locator: Locator, path: str, location: FileLocation) -> Iterator[Path]:
+        threads.append(threading.current_thread())
+        return existing(locator, path, location)
+
+    monkeypatch.setattr(Locator, "_existing", noting)
+    talk = await desk.start()
+    await talk.says("changed b.c", "a.c:1: one", "watching", "changed a.c")
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 @pytest.mark.parametrize(

@@ -566,6 +566,23 @@ async def test_a_face_that_does_not_read_what_was_before_holds_up_no_cancel(tmp_
     assert ears[1].said[run_id] == ["started", "cancelled"]
 
 
+async def test_a_run_of_another_bridge_is_stale_but_its_record_is_left_to_that(desk: Desk) -> None:
+    run_id, _ = desk.ask("wait")
+    assert await desk.app.runner.wait_started(run_id)
+    folder = desk.app.store(desk.folder).get(run_id)
+    assert folder is not None
+    before = folder.load()
+    async with App([desk.folder], dict(os.environ)) as other:
+        marked = other.runner.mark_stale(run_id)
+    assert marked is not None
+    assert (marked.state, marked.stale) == (RunState.RUNNING, True)
+    assert folder.load() == before
+    desk.go()
+    await desk.end_of(run_id)
+    assert desk.app.runner.mark_stale(run_id) is not None
+    assert [run.stale for run in desk.app.runner.runs()] == [True]
+
+
 async def test_an_attach_that_fails_lets_go_of_the_run(tmp_path: Path) -> None:
     async with App([tmp_path], dict(os.environ)) as app:
         run_id = app.runner.submit(RunRequest(folder=tmp_path, command="exit 3")).run_id
