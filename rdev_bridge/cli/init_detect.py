@@ -30,6 +30,7 @@ _SCRIPT_MATCHERS = (
     (re.compile(r"\beslint\b"), "$eslint-stylish"),
     (re.compile(r"\bvitest\b"), "vitest"),
     (re.compile(r"\b(jest|react-scripts test)\b"), "jest"),
+    (re.compile(r"\bnode\b.*\s--test\b"), "node-test"),
 )
 _TARGET = re.compile(
     r"^([A-Za-z0-9][\w.+-]*(?:[ \t]+[A-Za-z0-9][\w.+-]*)*)[ \t]*::?(?![:=])[^#\n]*(?:##+[ \t]*(.*)|#.*)?$", re.MULTILINE

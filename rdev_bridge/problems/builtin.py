@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rdev_bridge.problems.definition import Definition
 from rdev_bridge.problems.parsers.compilers import Compiler, Rust, ShellCheck
 from rdev_bridge.problems.parsers.javascript import Jest, Vitest
+from rdev_bridge.problems.parsers.node_test import NodeSpec, NodeTap
 from rdev_bridge.problems.parsers.python import Pytest, Traceback, Unittest
 from rdev_bridge.problems.problem import ColumnUnit, FileLocation, FileLocationKind
 from rdev_bridge.problems.regex import compile_js
@@ -272,6 +273,7 @@ BUILT_INS: dict[str, BuiltIn] = {
     ),
     "jest": BuiltIn("Jest's default reporter", parsers=(Jest,)),
     "vitest": BuiltIn("Vitest's default reporter", parsers=(Vitest,)),
+    "node-test": BuiltIn("`node --test`, its `spec` and its TAP form", parsers=(NodeSpec, NodeTap)),
     "shellcheck": BuiltIn(
         "ShellCheck, its own format and `-f gcc`",
         (

@@ -75,6 +75,7 @@ def test_node(tmp_path: Path) -> None:
         "prepare": "husky",
         "dev": "tsc --watch",
         "a b;c": "eslint .",
+        "test": "node --test",
     }
     drafts = found(tmp_path, package__json=json.dumps({"scripts": scripts}), yarn__lock="")
     assert {name: (d.command, d.group, d.problem_matcher, bool(d.watch)) for name, d in drafts.items()} == {
@@ -82,6 +83,7 @@ def test_node(tmp_path: Path) -> None:
         "test:unit": ("yarn run test:unit", "test", "vitest", True),
         "dev": ("yarn run dev", "run", "$tsc-watch", False),
         "a b;c": ("yarn run 'a b;c'", None, "$eslint-stylish", False),
+        "test": ("yarn run test", "test", "node-test", True),
     }
 
 

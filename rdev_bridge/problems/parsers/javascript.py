@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rdev_bridge.problems.problem import Problem
 
-_FOREIGN = ("node_modules/", "node_modules\\", "node:", "<anonymous>", "internal/")
+FOREIGN = ("node_modules/", "node_modules\\", "node:", "<anonymous>", "internal/")
 
 
 class Jest(Reader):
@@ -47,7 +47,7 @@ class Jest(Reader):
         frame = compile_js(r"^\s+at (?:(.*) \()?(.+?):(\d+):(\d+)\)?$").match(line)
         if frame:
             self._framed = True
-            if not any(part in (frame[2] or "") for part in _FOREIGN):
+            if not any(part in (frame[2] or "") for part in FOREIGN):
                 path = (frame[2] or "").removeprefix("async ")
                 failure.places.insert(0, Failure.at(path, frame[3] or "1", frame[1] or "", frame[4]))
         elif compile_js(r"^\s*>?\s*\d+ \|").match(line):
@@ -102,7 +102,7 @@ class Vitest(Reader):
     def _read(failure: Failure, line: str) -> None:
         frame = compile_js(r"^\s*❯ (?:(.+) )?(.+?):(\d+):(\d+)$").match(line)
         if frame:
-            if not any(part in (frame[2] or "") for part in _FOREIGN):
+            if not any(part in (frame[2] or "") for part in FOREIGN):
                 failure.places.insert(0, Failure.at(frame[2] or "", frame[3] or "1", frame[1] or "", frame[4]))
         elif not failure.places:
             failure.say(line)
