@@ -137,7 +137,8 @@ def test_a_task_that_formats_the_saved_file_does_not_loop_and_says_so(folder: Pa
     with editing(folder, FORMAT, "lib/app.py") as neovim:
         neovim.command("call setline(1, 'x=1')")
         neovim.command("write")
-        eventually(lambda: "lib/app.py looks like format's output" in neovim.messages(), what="word of the loop")
+        [told] = neovim.wait("_G.told")
+        assert told == "rdev: lib/app.py looks like format's output: it starts no run"
         assert (folder / "lib" / "app.py").read_text() == "x = 1\n"
         runs = ended(folder, 2)
         (folder / "lib" / "more.py").write_text("")
