@@ -7,14 +7,12 @@ keyring, a 0600 file where there is no keyring. Keys are never written to a log,
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import stat
 import subprocess
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdev_bridge import places
@@ -24,6 +22,7 @@ from rdev_bridge.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from rdev_bridge.model import RemoteServer
 
@@ -63,7 +62,7 @@ def store_key(server: RemoteServer, key: Secret) -> str:
         keyring.set_password(_SERVICE, origin(server.url), key.reveal())
     except (KeyringError, RuntimeError):
         path = _file(server)
-        _write(path, key)
+        places.replace_file(path, f"{key.reveal()}\n".encode())
         return f"{path} (this machine has no keyring)"
     _file(server).unlink(missing_ok=True)
     return "the system's keyring"
@@ -179,17 +178,3 @@ def _from_file(server: RemoteServer) -> str | None:
                 reason="keyFile",
             )
         return file.read(_MAX_KEY_BYTES).decode("utf-8", "replace")
-
-
-def _write(path: Path, key: Secret) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(key.reveal() + "\n")
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise

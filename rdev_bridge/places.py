@@ -52,6 +52,24 @@ def workspace_key(folder: Path) -> str:
     return f"{readable or 'root'}-{digest}"
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """`content` in the place of what `path` held: 0600 from the start, on the disk, whole or not at all.
+
+    Raises OSError.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+
+
 def private(path: Path) -> Path:
     """`path` as a folder that only this user can enter. What is missing above it is made as private (XDG says so).
 

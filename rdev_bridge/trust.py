@@ -7,11 +7,9 @@ A task that the user names needs none of this.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import hashlib
 import os
-import tempfile
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,18 +65,7 @@ def granted(folder: Path) -> Grant | None:
 def grant(folder: Path, content: bytes) -> None:
     """Trust `folder` with just this content of its `rdev.toml` (`Workspace.source.content`)."""
     record = _Record(_encode(os.fsencode(folder.resolve())), _encode(content), datetime.now(UTC))
-    path = _file(folder)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(record))
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+    places.replace_file(_file(folder), msgspec.json.encode(record))
 
 
 def revoke(folder: Path) -> bool:

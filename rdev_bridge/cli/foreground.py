@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rdev_bridge.cli.main import EXIT_FAILED, EXIT_GONE
 from rdev_bridge.cli.terminal import say
 from rdev_bridge.model import Outcome
 from rdev_bridge.signals import exit_code_for, heeded
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rdev_bridge.model import Run
     from rdev_bridge.runs.runner import Runner
 
-EXIT_TIMED_OUT, EXIT_FAILED, EXIT_GONE = 124, 125, 141
+EXIT_TIMED_OUT = 124
 
 
 class Foreground:

@@ -42,7 +42,6 @@ _RECIPE = re.compile(
     re.MULTILINE,
 )
 _USUAL = frozenset("all build test tests check lint run clean install fmt format docs dist dev".split())  # noqa: SIM905
-_HOOKED = frozenset({"install", "pack", "publish"})
 
 
 def detect(folder: Path, findings: Findings) -> None:

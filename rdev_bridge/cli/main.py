@@ -19,6 +19,7 @@ EXIT_USAGE = 2
 EXIT_FAILED = 125
 EXIT_INTERRUPTED = 130
 EXIT_GONE = 141
+"""Nobody reads our stdout any more; what a shell shows for SIGPIPE."""
 
 
 class Subcommand(NamedTuple):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from rdev_bridge.cli.keys import Keys
+from rdev_bridge.cli.main import EXIT_GONE
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import ConflictPolicy
 from rdev_bridge.signals import exit_code_for, heeded
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rdev_bridge.watch.notice import WatchNotice
     from rdev_bridge.watch.watcher import WorkspaceWatcher
 
-_EXIT_GONE = 141  # what a shell shows for SIGPIPE
 _REDRAW_S = 1.0
 
 
@@ -54,7 +54,7 @@ class WatchSession:
 
     def gone(self, _: OSError) -> None:
         """Nobody reads our output any more."""
-        self._leave(_EXIT_GONE)
+        self._leave(EXIT_GONE)
 
     def notice(self, notice: WatchNotice) -> None:
         """The watcher has something to say."""

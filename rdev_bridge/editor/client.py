@@ -26,7 +26,6 @@ class Client:
     related_information: bool = False
     diagnostic_data: bool = False
     watches_files: bool = False
-    saves: bool = False
 
 
 def client_from(params: dict[str, Any]) -> Client:
@@ -51,7 +50,6 @@ def client_from(params: dict[str, Any]) -> Client:
         related_information=editing.at("publishDiagnostics", "relatedInformation") is True,
         diagnostic_data=editing.at("publishDiagnostics", "dataSupport") is True,
         watches_files=capabilities.at("workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
-        saves=editing.at("synchronization", "didSave") is True,
     )
 
 

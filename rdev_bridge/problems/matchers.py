@@ -75,11 +75,6 @@ class Matcher:
         """Another one of the same kind that has read nothing yet; patterns are not compiled again."""
         return Matcher(self.definitions)
 
-    @property
-    def has_cycles(self) -> bool:
-        """Whether it can tell where a tool that never ends starts over."""
-        return any(one.background for one in self.definitions)
-
     def feed(self, lines: list[str]) -> list[Problem]:
         """The problems that these lines complete."""
         return [event for event in self.events(lines) if isinstance(event, Problem)]

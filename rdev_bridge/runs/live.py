@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 CANCEL_GRACE_S = 5.0
-_LETTING_GO_S = 2.0
 
 
 class EndedEarlyError(Exception):

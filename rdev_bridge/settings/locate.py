@@ -46,7 +46,7 @@ class _Locator:
     def __init__(self, text: str) -> None:
         self.spans: dict[KeyPath, Span] = {}
         self._text, self._at = text, 0
-        self._line, self._line_start, self._counted = 0, 0, 0
+        self._line, self._counted = 0, 0
         self._arrays: dict[KeyPath, int] = {}  # arrays of tables: how many there are so far
         table: KeyPath = ()
         while self._skip_blank():

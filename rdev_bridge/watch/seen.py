@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _ECHO_S = 2.0
 _HASHED_BYTES = 1 << 20
-_OLD_S = 10.0
 _MOST_FILES = 100_000
 
 _Stamp = tuple[int, int, int, int]  # mtime, size, inode, mode

@@ -91,7 +91,7 @@ def test_without_a_keyring_a_0600_file_holds_it() -> None:
 
 
 def test_a_key_that_moves_to_the_keyring_leaves_no_file(ring: MemoryKeyring) -> None:
-    keys._write(keys._file(SERVER), Secret("old"))
+    places.replace_file(keys._file(SERVER), b"old\n")
     keys.store_key(SERVER, Secret(KEY))
     assert not keys._file(SERVER).exists()
     assert revealed() == KEY

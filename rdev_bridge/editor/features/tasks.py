@@ -36,10 +36,6 @@ class TaskIndex:
                 task_id = f"{task.folder}:{task.name}"
             self.tasks[task_id] = task
 
-    def id_of(self, task: Task) -> str:
-        """The id of a task of this index."""
-        return next(task_id for task_id, known in self.tasks.items() if known is task)
-
     def find(self, wanted: str, folder: Path | None = None, order: Sequence[Path] = ()) -> Task:
         """The task of this id or name; with `folder`, of that folder alone.
 
