@@ -245,7 +245,7 @@ class Surface:
     def _show_output(self, params: show_output.ShowOutputParams) -> None:
         session = self._session
         run = show_output.choose(params, session.runs(), self._index().tasks)
-        session.peer.spawn(show_output.show(run, session.peer, session.client))
+        show_output.show(run, session.peer, session.client)
 
     def _code_lens(self, params: DocumentParams) -> list[dict[str, Any]]:
         path = path_from_uri(params.text_document.uri)

@@ -91,6 +91,18 @@ def test_a_client_that_never_really_answers_still_gets_its_result(workspace: Pat
             assert "output.log" in editor.expect("window/showMessage")["message"]
 
 
+def test_where_the_output_is_stands_before_the_answer(workspace: Path) -> None:
+    """What comes behind an answer that is waited for is left lying in Emacs 28 (golang/go#54559)."""
+    with Editor(workspace, ignored=["window/logMessage"]) as editor:
+        editor.initialize()
+        editor.execute("rdev.run", "fail")
+        editor.expect("window/showMessage")
+        number = editor.start("workspace/executeCommand", {"command": "rdev.showOutput", "arguments": ["fail"]})
+        said = editor.take(lambda message: message.get("id") == number or message["method"] == "window/showMessage")
+        assert "output.log" in said["params"]["message"]
+        assert editor.answer_to(number) is None
+
+
 def test_show_output_opens_the_log_where_the_editor_can(workspace: Path) -> None:
     ignored = ["window/logMessage", "window/showMessage"]
     with Editor(workspace, ignored=ignored, answers={"window/showDocument": {"success": True}}) as editor:

@@ -50,14 +50,27 @@ def _is_of(task: Task, run: Run) -> bool:
     return (run.folder, run.task) == (task.folder, task.name)
 
 
-async def show(run: Run, peer: Peer, client: Client) -> None:
-    """Open the log, or say where it is."""
+def show(run: Run, peer: Peer, client: Client) -> None:
+    """Open the log, or say where it is.
+
+    The latter at once, before the request is answered: what comes behind an answer in one read is left lying in
+    Emacs 28 until more comes (golang/go#54559).
+    """
     if client.show_document:
-        try:
-            answer = await peer.ask("window/showDocument", {"uri": run.log_path.as_uri(), "takeFocus": True})
-        except Unanswered:
-            answer = None
-        if isinstance(answer, dict) and answer.get("success") is True:
-            return
+        peer.spawn(_open(run, peer))
+    else:
+        _say_where(run, peer)
+
+
+async def _open(run: Run, peer: Peer) -> None:
+    try:
+        answer = await peer.ask("window/showDocument", {"uri": run.log_path.as_uri(), "takeFocus": True})
+    except Unanswered:
+        answer = None
+    if not (isinstance(answer, dict) and answer.get("success") is True):
+        _say_where(run, peer)
+
+
+def _say_where(run: Run, peer: Peer) -> None:
     text = f"The output of {title_of(run)} is in {run.log_path}"
     peer.notify("window/showMessage", {"type": _INFO, "message": text})
