@@ -11,13 +11,13 @@ from rdev_bridge.runs.spec import spec_of
 from rdev_bridge.runs.stored import StoredTarget
 
 if TYPE_CHECKING:
-    from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import RunRequest
+    from rdev_bridge.runs.dependencies import Needs
     from rdev_bridge.runs.relay import Audience
     from rdev_bridge.runs.surroundings import Surroundings
 
 
-def begin(request: RunRequest, plan: Plan | None, around: Surroundings, audience: Audience) -> LiveRun:
+def begin(request: RunRequest, needs: Needs | None, around: Surroundings, audience: Audience) -> LiveRun:
     """The run of `request`, which waits for its turn and belongs to this process.
 
     Raises UsageError, SettingsError for one that can never run, RdevError where no record of it can be kept.
@@ -50,7 +50,7 @@ def begin(request: RunRequest, plan: Plan | None, around: Surroundings, audience
         timeout_s=request.timeout_s if request.timeout_s is not None else (task.timeout_s if task else None),
         request=request,
         spec=spec,
-        plan=plan,
+        needs=needs,
         line=(request.folder, task.name if task else spec.command, task is not None),
         needed_by={request.parent_run_id} if request.parent_run_id else set(),
     )

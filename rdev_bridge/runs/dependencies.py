@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rdev_bridge.core.graph import Plan
 from rdev_bridge.errors import RdevError, UsageError
 from rdev_bridge.model import BusyPolicy, Outcome, Run, RunRequest, Trigger, TriggerKind
@@ -17,34 +19,43 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.runner import Runner
 
 
-def plan_of(task: Task | None, tasks: Mapping[str, Task]) -> Plan | None:
-    """The walk through the dependencies of `task`, if it has any. Raises UsageError for a circle or an unknown name."""
+class Needs(msgspec.Struct, frozen=True):
+    """What a run depends on: the walk through it, and the tasks by name.
+
+    They are what they were when the run was asked for: whoever named it said yes to those, and to nothing that came
+    later.
+    """
+
+    plan: Plan
+    tasks: Mapping[str, Task]
+
+
+def needs_of(task: Task | None, tasks: Mapping[str, Task]) -> Needs | None:
+    """What `task` depends on, if anything. Raises UsageError for a circle or an unknown name."""
     if task is None or not task.depends_on:
         return None
     known = {**tasks, task.name: task}
     try:
-        return Plan(task.name, {name: one.depends_on for name, one in known.items()})
+        return Needs(Plan(task.name, {name: one.depends_on for name, one in known.items()}), known)
     except KeyError as error:
         raise UsageError(f"{task.name} depends on {error.args[0]!r}, and there is no such task") from None
     except ValueError as error:
         raise UsageError(f"the tasks depend on each other in a circle: {error}") from None
 
 
-async def run_dependencies(runner: Runner, live: LiveRun, plan: Plan, request: RunRequest) -> Ending | None:
+async def run_dependencies(runner: Runner, live: LiveRun, needs: Needs, request: RunRequest) -> Ending | None:
     """Run them; the end of `live` where one of them fails, else None.
 
     Raises EndedEarlyError, and UsageError or RdevError where one of them can never run; the others are ended then.
     """
-    tasks = runner.around.tasks_of(request.folder)
+    plan = needs.plan
     waiting: dict[asyncio.Task[Run], tuple[str, LiveRun]] = {}
     try:
         while not plan.over:
             for name in plan.ready():
                 if name == plan.root:
                     return None
-                if name not in tasks:  # its file was written anew since the plan was made
-                    raise UsageError(f"{plan.root} depends on {name!r}, and there is no such task any more")
-                child = runner.submit_child(_request_for(tasks[name], live, request))
+                child = runner.submit_child(_request_for(needs.tasks[name], live, request))
                 waiting[asyncio.create_task(_end_of(child))] = name, child
             done, _ = await live.unless_ended(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
             for task in done:

@@ -52,8 +52,8 @@ async def carry_out(runner: Runner, live: LiveRun) -> Ending:
     try:
         assert live.request is not None
         assert live.spec is not None
-        if live.plan is not None:
-            failed = await run_dependencies(runner, live, live.plan, live.request)
+        if live.needs is not None:
+            failed = await run_dependencies(runner, live, live.needs, live.request)
             if failed is not None:
                 return failed
         connector = await live.unless_ended(runner.around.connector(live.target))

@@ -20,9 +20,9 @@ from rdev_bridge.runs.stored import StoredRun
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import OnClientExit, RunRequest, SyncResult, Target, Trigger
     from rdev_bridge.remote.items import Binding, CommandSpec
+    from rdev_bridge.runs.dependencies import Needs
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.relay import Audience
     from rdev_bridge.runs.store import RunFolder
@@ -68,7 +68,7 @@ class LiveRun(msgspec.Struct, eq=False):
     command_started_at: datetime | None = None
     request: RunRequest | None = None
     spec: CommandSpec | None = None
-    plan: Plan | None = None
+    needs: Needs | None = None
     line: Line | None = None
     binding: Binding | None = None
     grace_s: float = CANCEL_GRACE_S

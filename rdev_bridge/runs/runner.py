@@ -23,7 +23,7 @@ from rdev_bridge.model import (
 )
 from rdev_bridge.runs.attach import AttachedRun, attach, end_elsewhere
 from rdev_bridge.runs.begin import begin
-from rdev_bridge.runs.dependencies import plan_of
+from rdev_bridge.runs.dependencies import needs_of
 from rdev_bridge.runs.flow import carry_out
 from rdev_bridge.runs.live import Ending, LiveRun
 from rdev_bridge.runs.relay import Audience
@@ -33,8 +33,8 @@ from rdev_bridge.runs.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from rdev_bridge.core.graph import Plan
     from rdev_bridge.model import DiagnosticCounts, RunRequest
+    from rdev_bridge.runs.dependencies import Needs
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import RunObserver
     from rdev_bridge.runs.surroundings import Surroundings
@@ -72,7 +72,7 @@ class Runner:
 
     def submit(self, request: RunRequest) -> Submission:
         """Take a request; the run goes on by itself. Raises UsageError, SettingsError for one that can never run."""
-        return self._submit(request, plan_of(request.task, self.around.tasks_of(request.folder)))
+        return self._submit(request, needs_of(request.task, self.around.tasks_of(request.folder)))
 
     def cancel(self, run_id: str, *, is_heard: bool = True) -> bool:
         """Ask for a run's end, whichever bridge it belongs to; false where it is over or unknown.
@@ -194,10 +194,10 @@ class Runner:
         """A run that another one depends on; its own dependencies are that one's business."""
         return self.live[self._submit(request, None).run_id]
 
-    def _submit(self, request: RunRequest, plan: Plan | None) -> Submission:
+    def _submit(self, request: RunRequest, needs: Needs | None) -> Submission:
         if self._closing:
             raise RdevError("the bridge is about to end", reason="closing")
-        live = begin(request, plan, self.around, self.audience)
+        live = begin(request, needs, self.around, self.audience)
         self.live[live.run_id] = live
         assert live.line is not None
         policy = request.on_busy or (request.task.on_busy if request.task else BusyPolicy.PARALLEL)
