@@ -101,7 +101,7 @@ def describe(state: WatchState, now_s: float) -> tuple[str, str, tuple[str, ...]
         return mark, colour, (f"{ended}: files changed on the server too; {KEYS_CONFLICT}", KEYS_CONFLICT)
     ended += "; files changed since" if state.last.stale else ""
     keys, waits = mine + KEYS, f"{ended}; waits for changes"
-    return mark, colour, (f"{waits}; {keys}", f"{ended}; waits; {keys}", waits)
+    return mark, colour, (f"{waits}; {keys}", f"{ended}; waits; {keys}", waits, ended)
 
 
 def line_of(wordings: tuple[str, ...], most: int) -> str:

@@ -97,6 +97,8 @@ class WatchSession:
             loop.remove_signal_handler(signal.SIGWINCH)
 
     def _key(self, key: str) -> None:
+        if self._leaving.done():
+            return
         match key:
             case "r":
                 self._run_now(self.request)

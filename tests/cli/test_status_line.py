@@ -77,6 +77,7 @@ FAILED = ended(Outcome.FAILED, exit_code=2, duration_ms=400)
          "test failed (exit 2) in 0.4 s; waits for changes; r run  p pause  q quit"),
         (WatchState("typecheck", last=FAILED), 75, "typecheck failed (exit 2) in 0.4 s; waits; r run  p pause  q quit"),
         (WatchState("test", last=FAILED), 50, "test failed (exit 2) in 0.4 s; waits for changes"),
+        (WatchState("test", last=FAILED), 36, "test failed (exit 2) in 0.4 s"),
         (WatchState("test", last=FAILED), 20, "test failed (exit 2…"),
         (WatchState("test", running_since_s=99.0, why="main.c changed", last=FAILED), 75,
          "running test, 1.0 s; last failed (exit 2) in 0.4 s; c cancel  q quit"),
