@@ -45,7 +45,7 @@ async def _attach(args: argparse.Namespace) -> int:
     folder, _ = find_run(args.run, app.stores())
     foreground = Foreground(root, lets_go=args.no_cancel)
     face = options.face_for(args, foreground.broken)
-    face.mark_of = app.runner.mark_of
+    face.mark_of, foreground.cancelling = app.runner.mark_of, face.cancelling
     seq = 0 if args.all else args.seq
     face.repeats = seq is not None
     app.observers.append(face)

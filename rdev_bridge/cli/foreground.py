@@ -29,11 +29,12 @@ class Foreground:
     """Waits for one run. The first signal cancels it, a second one leaves at once.
 
     When nobody reads our stdout any more the run is cancelled too, and we end as SIGPIPE would have ended us.
-    `folder` is the workspace. `lets_go`: a signal leaves the run alone.
+    `folder` is the workspace. `lets_go`: a signal leaves the run alone. `cancelling` is called as a signal cancels it.
     """
 
     def __init__(self, folder: Path, *, lets_go: bool = False) -> None:
         self._folder, self._lets_go = folder, lets_go
+        self.cancelling: Callable[[], None] = lambda: None
         self._run_id = ""
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._cancel: Callable[[], object] = lambda: None
@@ -76,6 +77,7 @@ class Foreground:
         elif self._exit_code is None:
             self._exit_code = code
             say("cancelling…")
+            self.cancelling()
             self._cancel()
         else:
             self._leave_to_another()

@@ -39,6 +39,9 @@ class JsonlFace:
         self._is_closed = False
         self._latest = ""
 
+    def cancelling(self) -> None:
+        """A program gets all of it."""
+
     async def run_queued(self, run: Run) -> None:
         """No event: `runStarted` follows, or `runFinished` alone."""
 

@@ -45,7 +45,7 @@ async def _run(args: argparse.Namespace) -> int:
         return await _detach(app, request)
     foreground = Foreground(folder)
     face = options.face_for(args, foreground.broken)
-    face.mark_of = app.runner.mark_of
+    face.mark_of, foreground.cancelling = app.runner.mark_of, face.cancelling
     app.observers.append(face)
     async with app:
         run_id = app.runner.submit(request).run_id

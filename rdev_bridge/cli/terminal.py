@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rdev_bridge.runs.mark import DeliveredMark
     from rdev_bridge.runs.observer import OutputBatch
 
+_AFTER_CANCEL_BYTES = 256 * 1024  # as much as pipes would hold of it
+
 
 def say(text: str) -> None:
     """One line of the bridge's own on stderr; what it quotes steers no terminal, and nobody may be reading."""
@@ -50,6 +52,16 @@ class TerminalFace:
         self._reconnecting = False
         self._logs: dict[str, int] = {}
         self._sync_line = SyncLine()
+        self._left_bytes: int | None = None
+        self._unshown: set[str] = set()
+
+    def cancelling(self) -> None:
+        """A person at the terminal cancels: what the server holds of a flood could go on for minutes, so it stops here.
+
+        The log takes all of it, and the run's mark stays where the terminal is.
+        """
+        if self._left_bytes is None and sys.stdout.isatty():
+            self._left_bytes = _AFTER_CANCEL_BYTES
 
     def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
         """Said only where it takes a while."""
@@ -63,6 +75,7 @@ class TerminalFace:
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """Nothing to say: the output speaks."""
         del trigger
+        self._left_bytes = None
         mark = self.mark_of(run.run_id)
         if mark is not None and not self.repeats:
             self._outlets[Stream.STDOUT].names_itself_in(mark)
@@ -70,6 +83,11 @@ class TerminalFace:
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Write it; returns when it is written, which is the backpressure."""
         self._sync_line.end()
+        if self._left_bytes is not None:
+            if self._left_bytes < 0:
+                self._unshown.add(run.run_id)
+                return
+            self._left_bytes -= sum(map(len, batch.raw))
         mark = self.mark_of(run.run_id)
         at = batch.end_offset - sum(map(len, batch.raw))
         for piece, data in zip(batch.pieces, batch.raw, strict=True):
@@ -99,6 +117,9 @@ class TerminalFace:
     async def run_finished(self, run: Run) -> None:
         """Nothing to print: the exit code speaks, and the reason of a failure of ours comes last."""
         self._sync_line.end()
+        if run.run_id in self._unshown:
+            self._unshown.discard(run.run_id)
+            self.say(f"the rest of its output is in {run.log_path}")
         if (log := self._logs.pop(run.run_id, None)) is not None:
             os.close(log)
 

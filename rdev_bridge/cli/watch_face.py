@@ -91,6 +91,12 @@ class WatchFace:
         if isinstance(self._printer, JsonlFace):
             await self._printer.run_stale(run)
 
+    def cancelling(self) -> None:
+        """A person cancels what runs."""
+        self.state.cancelling = bool(self._unfinished)
+        if isinstance(self._printer, TerminalFace):
+            self._printer.cancelling()
+
     def close(self) -> None:
         """Leave the terminal with the cursor at the start of an empty line."""
         self._closed = True

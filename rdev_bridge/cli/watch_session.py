@@ -139,7 +139,7 @@ class WatchSession:
     def _cancel(self) -> None:
         for run_id in reversed(self._face.unfinished):  # what waits first, or it would start in between
             self._runner.cancel(run_id)
-        self._face.state.cancelling = bool(self._face.unfinished)
+        self._face.cancelling()
 
     async def _cancel_all(self) -> None:
         while self._face.unfinished:

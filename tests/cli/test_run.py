@@ -12,16 +12,13 @@ import subprocess
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pexpect
 import pytest
 
 from tests.cli.bridge import PATIENCE_S, ROOT, Bridge
 from tests.support.wait import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_an_empty_folder_is_enough(bridge: Bridge) -> None:
@@ -180,6 +177,31 @@ def test_ctrl_c_in_a_terminal(bridge: Bridge) -> None:
     child.close()
     assert child.exitstatus == 130
     assert not alive(mark)
+
+
+def test_ctrl_c_in_a_flood_does_not_print_all_that_the_server_holds(bridge: Bridge) -> None:
+    """What a terminal has not shown is in the log, and `attach` goes on with the very next line."""
+    child = in_a_terminal(bridge, "--", "seq 1 1000000000")
+    child.expect_exact("\r\n1000\r\n")
+    journals = Path(os.environ["HOME"])
+    eventually(
+        lambda: sum(file.stat().st_size for file in journals.rglob("*.sse")) > 30_000_000, what="what the server holds"
+    )
+    child.sendintr()
+    child.expect_exact("rdev-bridge: the rest of its output is in ")
+    numbers = re.findall(rb"(?m)^(\d+)\r$", child.before)
+    child.expect(r"(\S.*/output\.log)\r\n")
+    log = Path(child.match[1].decode())
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert len(child.before) < 2_000_000
+    rest = bridge.start("attach", "latest")
+    assert rest.stdout is not None
+    with rest:
+        assert rest.stdout.readline() == b"%d\n" % (int(numbers[-1]) + 1)
+        rest.stdout.close()
+    assert log.stat().st_size > 10_000_000
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_the_run_is_cancelled_all_the_same(bridge: Bridge) -> None:
