@@ -63,6 +63,11 @@ class TerminalFace:
         if self._left_bytes is None and sys.stdout.isatty():
             self._left_bytes = _AFTER_CANCEL_BYTES
 
+    @property
+    def is_hushed(self) -> bool:
+        """Whether output is kept from the terminal."""
+        return self._left_bytes is not None and self._left_bytes < 0
+
     def sync_progressed(self, run: Run, progress: SyncProgress) -> None:
         """Said only where it takes a while."""
         del run
@@ -83,10 +88,10 @@ class TerminalFace:
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Write it; returns when it is written, which is the backpressure."""
         self._sync_line.end()
+        if self.is_hushed:
+            self._unshown.add(run.run_id)
+            return
         if self._left_bytes is not None:
-            if self._left_bytes < 0:
-                self._unshown.add(run.run_id)
-                return
             self._left_bytes -= sum(map(len, batch.raw))
         mark = self.mark_of(run.run_id)
         at = batch.end_offset - sum(map(len, batch.raw))

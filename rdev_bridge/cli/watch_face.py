@@ -129,7 +129,10 @@ class WatchFace:
     async def output(self, run: Run, batch: OutputBatch) -> None:
         """Output goes on."""
         pieces = [chunk for chunk in batch.pieces if chunk.lines]
-        if self._line is None or not pieces:
+        is_hushed = isinstance(self._printer, TerminalFace) and self._printer.is_hushed
+        if self._line is None or not pieces or is_hushed:
+            if is_hushed and self._line is not None:
+                self._line.settle()
             await self._printer.output(run, batch)
             return
         self._line.hide()

@@ -275,6 +275,21 @@ def test_a_task_that_formats_its_own_source_does_not_loop(
     assert starts == ["", ": a.txt changed", ": b.txt changed"]
 
 
+def test_c_in_a_flood_ends_it_in_sight(work: Path, terminal: Callable[..., pexpect.spawn]) -> None:
+    del work
+    child = terminal("--", "seq 1 1000000000")
+    child.expect_exact("\r\n1000\r\n")
+    journals = Path(os.environ["HOME"])
+    eventually(
+        lambda: sum(file.stat().st_size for file in journals.rglob("*.sse")) > 30_000_000, what="what the server holds"
+    )
+    child.send("c")
+    child.expect_exact("── the rest of its output is in")
+    child.expect_exact("was cancelled")
+    child.send("q")
+    assert code_of(child) == 0
+
+
 def test_a_conflict_is_settled_by_a_key(
     work: Path, tmp_path: Path, terminal: Callable[..., pexpect.spawn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
