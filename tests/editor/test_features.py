@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,19 +15,20 @@ from hypothesis import strategies as st
 
 from rdev_bridge import trust
 from rdev_bridge.editor.client import client_from, path_from_uri
-from rdev_bridge.editor.features import code_action, code_lens
+from rdev_bridge.editor.features import code_action, code_lens, settings_file
 from rdev_bridge.editor.features.code_action import CodeActionContext, CodeActionParams, TextDocument
 from rdev_bridge.editor.features.diagnostics import DiagnosticsPublisher, settings_diagnostic
 from rdev_bridge.editor.features.execute_command import ExecuteCommandParams, request_of
 from rdev_bridge.editor.features.log_message import BURST_LINES, LAST_LINES, LogView
 from rdev_bridge.editor.features.output import FRAME_CHARS, FRAME_LINES, output_frames
 from rdev_bridge.editor.features.run import RunParams, request_from
+from rdev_bridge.editor.features.settings_file import SettingsWatch
 from rdev_bridge.editor.features.show_output import ShowOutputParams, choose
 from rdev_bridge.editor.features.tasks import TaskIndex
 from rdev_bridge.editor.features.trust import question
 from rdev_bridge.editor.peer import Peer
 from rdev_bridge.editor.wording import ending, headline, title_of
-from rdev_bridge.errors import SettingsError, UsageError
+from rdev_bridge.errors import RdevError, SettingsError, UsageError
 from rdev_bridge.model import (
     BusyPolicy,
     Chunk,
@@ -39,6 +41,7 @@ from rdev_bridge.model import (
     Stream,
     Task,
 )
+from tests.support.wait import eventually_async
 
 WORK, PLAY = Path("/home/me/work"), Path("/home/me/play")
 
@@ -400,6 +403,25 @@ def test_several_owners_of_a_file_are_a_union_and_what_goes_is_cleared() -> None
     publisher.set("lint", path, [])
     assert [[d["message"] for d in params["diagnostics"]] for params in sent] == [["t"], ["t", "l"], ["l"], []]
     assert publisher.files_of("lint") == []
+
+
+async def test_settings_are_looked_at_again_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[None] = []
+    watch = SettingsWatch([tmp_path], lambda: changes.append(None))
+    monkeypatch.setattr(settings_file, "LOOK_EVERY_S", 0.01)
+    faults = iter([RdevError("the disk is away")])
+
+    def grant_file(folder: Path) -> Path:
+        for fault in faults:
+            raise fault
+        return folder / "grant"
+
+    monkeypatch.setattr(settings_file, "grant_file", grant_file)
+    looking = asyncio.create_task(watch.poll())
+    (tmp_path / "rdev.toml").touch()
+    await eventually_async(lambda: changes)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
 
 
 def test_a_wrong_setting_is_shown_at_its_line() -> None:

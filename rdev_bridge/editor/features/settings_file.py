@@ -5,8 +5,10 @@ looking.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from rdev_bridge.errors import RdevError
 from rdev_bridge.places import config_file
 from rdev_bridge.trust import grant_file
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOK_EVERY_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 class SettingsWatch:
@@ -42,7 +45,10 @@ class SettingsWatch:
         """Look every now and then: no client watches the user's own files for us, and some watch none."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self.check()
+            try:
+                self.check()
+            except RdevError as error:  # the state folder cannot be used now, where trust is kept: it may be back soon
+                _log.warning("cannot look for changed settings: %s", error)
 
     def _look(self) -> dict[Path, tuple[int, int, int] | None]:
         files = [config_file()]
