@@ -101,15 +101,12 @@ def test_saves_run_in_the_servers_folder_and_ten_quick_ones_are_two_runs(folder:
         neovim.command("write")
         assert output(ended(folder, 1)[0]) == ["x=saved"]
         neovim.lua(TEN_SAVES)
-        saved = ended(folder, 2, ["x=10"])
-        assert len(saved) in (2, 3)
+        ended(folder, 2, ["x=10"])
         (folder / "src" / "more.py").write_text("")
-        runs = ended(folder, len(saved) + 1)
-        assert len(runs) == len(saved) + 1
-        assert output(runs[-1]) == ["x=10", "more"]
+        runs = ended(folder, 3, ["x=10", "more"])
+        assert len(runs) in (3, 4), "the first save, one or two for ten, and the new file"
         (folder / "src" / "more.py").unlink()
-        runs = ended(folder, len(saved) + 2)
-        assert output(runs[-1]) == ["x=10"]
+        ended(folder, len(runs) + 1, ["x=10"])
         assert not (server.root / "src" / "more.py").exists()
 
 
