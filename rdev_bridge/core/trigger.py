@@ -199,6 +199,10 @@ class Triggers:
             task = self._tasks[name]
             task.settling, task.unstarted = Settling(), {}
 
+    def knows(self, run_id: str) -> bool:
+        """Whether `run_started` was told of this run, and it is remembered."""
+        return run_id in self._spans
+
     def run_started(self, run_id: str, name: str, began_s: float) -> None:
         """A run of this task began, for whatever reason."""
         task = self._tasks.setdefault(name, _Task())

@@ -51,6 +51,7 @@ class Watching:
         self._watchers: dict[Path, tuple[WorkspaceWatcher, AsyncExitStack]] = {}
         self._tasks: dict[tuple[Path, str], Task] = {}
         self._named: dict[tuple[Path, str], bool] = {}
+        self._under_way: dict[str, Run] = {}
         self._set_from: dict[Path, tuple[bool, object]] = {}  # trust and tasks, when its watches were last set
         self._applying = asyncio.Lock()  # a folder has one watcher, however many calls ask for it at once
 
@@ -122,6 +123,8 @@ class Watching:
             if where == folder and ((is_on := self.is_on(task)) or task.watch)
         }
         watcher.set_watches(watches)
+        for run in self._under_way.values():  # what one makes that began before its task was watched is its output too
+            watcher.is_under_way(run)
 
     async def _watcher(self, folder: Path) -> WorkspaceWatcher:
         if folder not in self._watchers:
@@ -187,7 +190,8 @@ class Watching:
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """As a `RunObserver`."""
-        for watcher, _ in self._watchers.values():
+        self._under_way[run.run_id] = run
+        for watcher, _ in list(self._watchers.values()):
             await watcher.run_started(run, trigger)
 
     async def output(self, run: Run, batch: object) -> None:
@@ -198,7 +202,8 @@ class Watching:
 
     async def run_finished(self, run: Run) -> None:
         """As a `RunObserver`."""
-        for watcher, _ in self._watchers.values():
+        self._under_way.pop(run.run_id, None)
+        for watcher, _ in list(self._watchers.values()):
             await watcher.run_finished(run)
 
     async def connection_changed(self, connection: object) -> None:

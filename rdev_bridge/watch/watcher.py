@@ -156,8 +156,12 @@ class WorkspaceWatcher:
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
         """A run began."""
+        self.is_under_way(run)
+
+    def is_under_way(self, run: Run) -> None:
+        """As `run_started`, for a run that began before what is watched now was; one that is known is passed over."""
         name = self._name_of(run)
-        if name is not None:
+        if name is not None and not self._triggers.knows(run.run_id):
             self._loops.run_started(name)
             self._triggers.run_started(run.run_id, name, self._moment_s(run.started_at.timestamp()))
 

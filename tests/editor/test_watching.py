@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.editor.watching import Watching
 from rdev_bridge.errors import RdevError
-from rdev_bridge.model import Disposition, RunRequest, Task
+from rdev_bridge.model import Disposition, Outcome, Run, RunRequest, RunState, Task, Trigger
 from rdev_bridge.runs.runner import Submission
 from tests.support.wait import eventually_async
 
@@ -22,14 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Notes:
-    """`trusted` is the folder's trust at this moment, `started` the names of the tasks that were asked for."""
+    """`trusted` is the folder's trust at this moment, `started` the names of the tasks that were asked for.
+
+    `files` are those that made them start, `changed` all that were seen to change.
+    """
 
     trusted: bool = False
     started: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
 
     def submit(self, request: RunRequest) -> Submission:
         assert request.task is not None
         self.started.append(request.task.name)
+        self.files += request.trigger.files
         return Submission(f"run{len(self.started)}", Disposition.STARTED)
 
 
@@ -41,13 +49,41 @@ async def watching(notes: Notes, tasks: list[Task]) -> AsyncIterator[Watching]:
         notice=lambda notice: None,
         stale=lambda run_id: None,
         untrusted=lambda folder, paths: None,
-        changed=lambda folder, paths: None,
+        changed=lambda folder, paths: notes.changed.extend(paths),
     )
     await made.set_tasks(tasks)
     try:
         yield made
     finally:
         await made.close()
+
+
+async def test_what_a_run_makes_starts_nothing_also_where_its_task_is_switched_on_meanwhile(tmp_path: Path) -> None:
+    task = Task(name="build", folder=tmp_path, command="true")
+    run = Run(
+        run_id="r1",
+        task="build",
+        command="true",
+        folder=tmp_path,
+        project="p",
+        server="s",
+        state=RunState.RUNNING,
+        started_at=datetime.now(UTC),
+        log_path=tmp_path / "log",
+    )
+    made, edited = tmp_path / "made.txt", tmp_path / "edited.txt"
+    notes = Notes()
+    async with watching(notes, [task]) as desk:
+        await desk.run_started(run, Trigger())
+        await desk.switch(task, enabled=True)
+        made.write_text("x")
+        await eventually_async(lambda: made in notes.changed)
+        await desk.set_tasks([task])  # as when rdev.toml is read again: the run is no other one than before
+        await desk.run_finished(replace(run, state=RunState.FINISHED, outcome=Outcome.SUCCEEDED))
+        edited.write_text("x")
+        desk.saved(edited)
+        await eventually_async(lambda: notes.started)
+    assert notes.files == [edited]
 
 
 async def test_trust_that_was_taken_back_after_the_change_starts_nothing(tmp_path: Path) -> None:
