@@ -101,8 +101,14 @@ class Writer:
         """
         while self._output_bytes >= OUTPUT_ROOM and not self._abandoned:
             await self._room.wait()
-        if self._abandoned:
-            return
+        if not self._abandoned:
+            self._append(body, written)
+
+    def send_behind(self, body: bytes) -> None:
+        """Queue a control message that must not overtake the output lane; never blocks."""
+        self._append(body, None)
+
+    def _append(self, body: bytes, written: Callable[[], None] | None) -> None:
         with self._ready:
             self._output.append((body, written))
             self._ready.notify_all()

@@ -44,6 +44,7 @@ class EditorFace:
         self._logs: dict[str, LogView] = {}
         self._started: set[str] = set()
         self._own: dict[str, None] = {}
+        self._ends_on_their_way = 0
         self.ended: Callable[[Run], bool] = lambda _: False
 
     def own_runs(self) -> list[str]:
@@ -56,16 +57,17 @@ class EditorFace:
         self._runs_changed()
 
     async def run_started(self, run: Run, trigger: Trigger) -> None:
-        """Say so at once: control messages go ahead of other runs' output."""
+        """Say so at once, ahead of other runs' output; but behind an end on its way, which may be what let it start."""
         self._started.add(run.run_id)
         if trigger.kind is not TriggerKind.ATTACH:
             self._own[run.run_id] = None
         if self._client.rdev:
             started = {"run": run_for_editor(run), "trigger": trigger_to_wire(trigger)}
-            self._peer.notify("rdev/runStarted", started)
+            body = notification("rdev/runStarted", started)
         else:
             view = self._logs[run.run_id] = LogView(run)
-            self._writer.send(view.started(run))
+            body = view.started(run)
+        (self._writer.send_behind if self._ends_on_their_way else self._writer.send)(body)
         if self._client.progress:
             self.progress.started(run)
         self._runs_changed()
@@ -111,14 +113,18 @@ class EditorFace:
         self._own.pop(run.run_id, None)
         self.progress.finished(run)
         if self._client.rdev:
-            await self._writer.send_output(notification("rdev/runFinished", {"run": run_for_editor(run)}))
+            body = notification("rdev/runFinished", {"run": run_for_editor(run)})
         else:
-            view = self._logs.pop(run.run_id)
-            await self._writer.send_output(view.finished(run))
+            body = self._logs.pop(run.run_id).finished(run)
+        self._ends_on_their_way += 1
+        await self._writer.send_output(body, self._end_arrived)
         is_told = self.ended(run)
         if not self._client.rdev and not is_told:
             self._tell_end(run)
         self._runs_changed()
+
+    def _end_arrived(self) -> None:
+        self._ends_on_their_way -= 1
 
     async def connection_changed(self, connection: Connection) -> None:
         """How the server is doing."""

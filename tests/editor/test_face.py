@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rdev_bridge.editor.channel import Writer
 from rdev_bridge.editor.client import Client
 from rdev_bridge.editor.face import EditorFace
 from rdev_bridge.editor.peer import Peer
-from rdev_bridge.model import Chunk, Run, RunState, Stream, Trigger
+from rdev_bridge.model import Chunk, Outcome, Run, RunState, Stream, Trigger
 from rdev_bridge.runs.mark import DeliveredMark
 from rdev_bridge.runs.observer import OutputBatch
 from tests.support.wait import eventually_async
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 LINES = [Chunk(Stream.STDOUT, ["x" * 1000] * 150)]  # more than a pipe holds
 PIECE = [Chunk(Stream.STDOUT, ["the next line's begin"], ended=False)]
+
+
+def run_of(folder: Path, run_id: str) -> Run:
+    return Run(run_id=run_id, command=run_id, folder=folder, project="p", server="s", state=RunState.RUNNING,
+               started_at=datetime.now(UTC), log_path=folder / "output.log")  # fmt: skip
 
 
 @pytest.mark.parametrize("rdev", [True, False])
@@ -43,8 +49,7 @@ async def test_nothing_is_delivered_before_the_pipe_took_it(tmp_path: Path, *, r
         finally:
             other.close()
 
-    run = Run(run_id="r", command="x", folder=tmp_path, project="p", server="s", state=RunState.RUNNING,
-              started_at=datetime.now(UTC), log_path=tmp_path / "output.log")  # fmt: skip
+    run = run_of(tmp_path, "r")
     await face.run_started(run, Trigger())
     await face.output(run, OutputBatch(0, LINES, LINES, 150_150))
     if leaves:
@@ -62,4 +67,28 @@ async def test_nothing_is_delivered_before_the_pipe_took_it(tmp_path: Path, *, r
         return offset()
 
     await eventually_async(lambda: read() == (150_150 if leaves else 150_180))
+    os.close(far)
+
+
+@pytest.mark.parametrize("rdev", [True, False])
+async def test_a_run_that_waited_for_another_starts_behind_its_end(tmp_path: Path, *, rdev: bool) -> None:
+    """With a restart, say. A run that waited for nobody is told of ahead of what others print."""
+    far, near = os.pipe()
+    writer = Writer(near, lambda: None)
+    writer.start()
+    face = EditorFace(Peer(writer.send, lambda: None), writer, Client(rdev=rdev), lambda: None)
+    old, new, free = (run_of(tmp_path, f"{name} run") for name in ("old", "new", "free"))
+    flood = [Chunk(Stream.STDOUT, ["x" * 100_000])]  # more than a pipe holds
+    await face.run_started(old, Trigger())
+    await face.output(old, OutputBatch(0, flood, flood, 100_001))
+    await face.run_started(free, Trigger())
+    await face.output(old, OutputBatch(1, PIECE, PIECE, 100_022))
+    ended = replace(old, state=RunState.FINISHED, outcome=Outcome.SUPERSEDED)
+    await face.run_finished(ended)
+    await face.run_started(new, Trigger())
+    seen = b""
+    while seen.count(b"new run") < 1:
+        seen += os.read(far, 1 << 20)
+    words = [b"free run", b"the next line", b"superseded" if rdev else b"replaced", b"new run"]
+    assert [seen.index(word) for word in words] == sorted(seen.index(word) for word in words)
     os.close(far)
