@@ -239,9 +239,9 @@ def test_a_run_that_cannot_be_cancelled_is_told_and_the_others_are(bridge: Bridg
     stored.target.url = "http://somewhere.example.com"
     folder.save(stored)
     done = bridge.call("cancel", "--all")
+    gate.touch()
     assert (done.returncode, done.stdout) == (2, f"{runs[1]} cancelled\n".encode())
     assert b"plain http to another machine" in done.stderr
-    gate.touch()
 
 
 def test_cancel_says_where_it_could_not_learn_whether_a_run_is_dead(bridge: Bridge) -> None:
