@@ -169,7 +169,7 @@ def test_ctrl_c_in_the_output_window_cancels_its_run(folder: Path, neovim: Neovi
     neovim.command("Rdev run slow")
     pid = pid_in(folder)
     neovim.wait("vim.fn.bufwinid('rdev://slow') > 0")
-    neovim.command("call win_gotoid(bufwinid('rdev://slow'))")
+    neovim.command("call win_gotoid(bufwinid('rdev://slow')) | redraw")  # typed while it draws, it interrupts that
     neovim.call("nvim_input", "<C-c>")
     assert neovim.finished()[0]["outcome"] == "cancelled"
     assert is_dead(pid)
