@@ -42,7 +42,7 @@ def test_the_greys_and_the_cube() -> None:
 
 def test_a_program_is_seen_typed_at_and_pictured(tmp_path: Path) -> None:
     with Terminal(
-        ["sh", "-c", r"printf '\033[32mready\033[0m\n'; read x; echo got $x"], columns=40, rows=10
+        ["sh", "-c", r"printf '\033[32mready\033[0m\n'; read x; echo got $x; read x"], columns=40, rows=10
     ) as terminal:
         terminal.wait_for("ready")
         terminal.type("hello", "Enter")

@@ -174,13 +174,17 @@ async def bridge_killed(pushed: Pushed, rounds: int, seed: int) -> None:
     assert bridges.stdin is not None
     assert bridges.stdout is not None
     with Readers(pushed.there) as readers:
-        for number in range(1, rounds + 1):
-            versioned(pushed, number)
+        took_s = None
+        for number in range(rounds + 1):
+            versioned(pushed, number + 1)
             bridges.stdin.write(b"\n")
             pid = int(await bridges.stdout.readline())
             end = asyncio.ensure_future(bridges.stdout.readline())
-            if not (await asyncio.wait([end], timeout=chance.uniform(0, 0.15)))[0]:
+            began_s = time.monotonic()
+            within_s = chance.uniform(0, took_s) if took_s else None  # the first tells how long one takes here
+            if not (await asyncio.wait([end], timeout=within_s))[0]:
                 os.kill(pid, signal.SIGKILL)
+            took_s = took_s or time.monotonic() - began_s
             cut += await end == b"killed\n"
             bridges.stdin.write(b"\n")
         bridges.stdin.close()
