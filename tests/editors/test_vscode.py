@@ -78,6 +78,7 @@ def settings(**more: object) -> str:
             "chat.disableAIFeatures": True,
             "editor.minimap.enabled": False,
             "remote.autoForwardPorts": False,
+            "files.exclude": {"**/__pycache__": True},  # no .pyc comes into a list while a row of it is clicked
             **more,
         }
     )
