@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from rdev_bridge.problems.problem import Problem
 
-FOREIGN = ("node_modules/", "node_modules\\", "node:", "<anonymous>", "internal/")
+_FOREIGN = ("node_modules/", "node_modules\\", "node:", "<anonymous>", "internal/")
+
+
+def take_frame(failure: Failure, frame: tuple[str | None, ...]) -> None:
+    """A frame of a stack, as (the whole, function, path, line, column); a library's and Node's own do not count."""
+    _, function, path, line, column = frame
+    if not any(part in (path or "") for part in _FOREIGN):
+        failure.places.insert(0, Failure.at((path or "").removeprefix("async "), line or "1", function or "", column))
 
 
 class Jest(Reader):
@@ -47,9 +54,7 @@ class Jest(Reader):
         frame = compile_js(r"^\s+at (?:(.*) \()?(.+?):(\d+):(\d+)\)?$").match(line)
         if frame:
             self._framed = True
-            if not any(part in (frame[2] or "") for part in FOREIGN):
-                path = (frame[2] or "").removeprefix("async ")
-                failure.places.insert(0, Failure.at(path, frame[3] or "1", frame[1] or "", frame[4]))
+            take_frame(failure, frame)
         elif compile_js(r"^\s*>?\s*\d+ \|").match(line):
             self._framed = True
         elif not self._framed and not compile_js(r"^\s*\|").match(line):
@@ -102,8 +107,7 @@ class Vitest(Reader):
     def _read(failure: Failure, line: str) -> None:
         frame = compile_js(r"^\s*❯ (?:(.+) )?(.+?):(\d+):(\d+)$").match(line)
         if frame:
-            if not any(part in (frame[2] or "") for part in FOREIGN):
-                failure.places.insert(0, Failure.at(frame[2] or "", frame[3] or "1", frame[1] or "", frame[4]))
+            take_frame(failure, frame)
         elif not failure.places:
             failure.say(line)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rdev_bridge.problems.parsers.javascript import FOREIGN
+from rdev_bridge.problems.parsers.javascript import take_frame
 from rdev_bridge.problems.parsers.reader import Failure, Reader
 from rdev_bridge.problems.regex import compile_js
 
@@ -31,8 +31,8 @@ class _NodeTest(Reader):
     def _frame(self, line: str) -> bool:
         """Take a frame of the stack; whether the line is one."""
         frame = compile_js(_FRAME).match(line)
-        if frame and self._failure and not any(part in (frame[2] or "") for part in FOREIGN):
-            self._failure.places.insert(0, Failure.at(frame[2] or "", frame[3] or "1", frame[1] or "", frame[4]))
+        if frame and self._failure:
+            take_frame(self._failure, frame)
         return frame is not None
 
     def finish(self) -> Iterator[Problem]:
