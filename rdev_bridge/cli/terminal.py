@@ -91,10 +91,11 @@ class TerminalFace:
         if self.is_hushed:
             self._unshown.add(run.run_id)
             return
+        size = sum(map(len, batch.raw))
         if self._left_bytes is not None:
-            self._left_bytes -= sum(map(len, batch.raw))
+            self._left_bytes -= size
         mark = self.mark_of(run.run_id)
-        at = batch.end_offset - sum(map(len, batch.raw))
+        at = batch.end_offset - size
         for piece, data in zip(batch.pieces, batch.raw, strict=True):
             if piece.stream not in self._closed:
                 try:
